@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/model.h"
+
+size_t kan_model_work_size(const kan_model *m, size_t batch) {
+    return m->ops->work_size(m->self, batch);
+}
+
+void kan_model_forward(const kan_model *m, size_t batch, const double *x, double *y, double *work) {
+    m->ops->forward(m->self, batch, x, y, work);
+}
+
+void kan_model_backward(const kan_model *m, size_t batch, const double *x, const double *dy,
+                        double *grad, double *dx, double *work) {
+    m->ops->backward(m->self, batch, x, dy, grad, dx, work);
+}
+
+double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work) {
+    return m->ops->penalty ? m->ops->penalty(m->self, batch, weight, grad, work) : 0.0;
+}
+
+size_t kan_model_n_trainable(const kan_model *m) {
+    size_t n = 0;
+    for (size_t p = 0; p < m->n_params; ++p) n += m->trainable[p] != 0;
+    return n;
+}
+
+kan_status kan_model_add_to(const kan_model *m, kan_file *file, kan_error *error) {
+    const kan_status status = kan_file_set(file, "model", m->ops->name, error);
+    return status == KAN_OK ? m->ops->save(m->self, file, error) : status;
+}
+
+kan_status kan_model_save(const kan_model *m, const char *path, kan_error *error) {
+    kan_file *file = kan_file_alloc();
+    if (!file) return kan_status_fail(error, KAN_ENOMEM, "%s: out of memory", path);
+    kan_status status = kan_model_add_to(m, file, error);
+    if (status == KAN_OK) status = kan_file_write(file, path, error);
+    kan_file_free(file);
+    return status;
+}

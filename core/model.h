@@ -1,0 +1,82 @@
+/* core/model.h - the contract every trainable map fulfils.
+ *
+ * A model is a function y = f(x; theta) whose parameters are one flat array of doubles. Trainers know
+ * this header and nothing else of a model; a KAN and an MLP are two implementations of it.
+ *
+ *   x [batch][n_in]    y [batch][n_out]    theta, grad [n_params]    dx, dy: d(loss)/dx, d(loss)/dy
+ *
+ * A model is const while it is used: everything that changes is in theta (which the trainer moves) and
+ * in `work` (which the caller owns), so any number of threads may evaluate one model, each with its own
+ * work.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_CORE_MODEL_H
+#define KAN_CORE_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/file.h"
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* What an implementation provides; `self` is its own object. The functions below, which a user calls,
+ * say what each operation does. `penalty` may be NULL. */
+typedef struct kan_model_ops {
+    const char *name; /* "kan", "mlp": also the value of "model" in a model file */
+    size_t (*work_size)(const void *self, size_t batch);
+    void (*forward)(const void *self, size_t batch, const double *x, double *y, double *work);
+    void (*backward)(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work);
+    double (*penalty)(const void *self, size_t batch, double weight, double *grad, double *work);
+    kan_status (*save)(const void *self, kan_file *file, kan_error *error);
+} kan_model_ops;
+
+typedef struct kan_model {
+    const kan_model_ops *ops;
+    void *self;               /* the kan_net or kan_mlp behind the contract                   */
+    size_t n_in, n_out;       /* inputs and outputs of one sample                             */
+    size_t n_params;          /* length of theta, frozen parameters included                  */
+    double *theta;            /* [n_params], owned by self; the trainer moves it              */
+    const uint8_t *trainable; /* [n_params], owned by self: 0 where a parameter is frozen     */
+} kan_model;
+
+/* Doubles of scratch that forward and backward need for a batch of that size; grows with batch. */
+size_t kan_model_work_size(const kan_model *m, size_t batch);
+
+/* y [batch][n_out] from x [batch][n_in]. A NaN in a row of x gives NaN in that row of y. work holds
+ * kan_model_work_size(m, batch) doubles, whatever they contain. */
+void kan_model_forward(const kan_model *m, size_t batch, const double *x, double *y, double *work);
+
+/* Reverse mode, after kan_model_forward with the same m, batch, x, theta and work (the one exception to
+ * "work is contents-free"; a backward pass uses the work up, so each needs its own forward pass):
+ *     grad += dy . dy/dtheta   [n_params], of every parameter: that frozen ones stay is the trainer's
+ * business dx    = dy . dy/dx       [batch][n_in]; NULL when it is not wanted */
+void kan_model_backward(const kan_model *m, size_t batch, const double *x, const double *dy,
+                        double *grad, double *dx, double *work);
+
+/* weight * R(theta), R being the model's own penalty of its parameters (and of the batch, where that
+ * matters: then a mean over its samples), after the forward and before the backward pass of that batch;
+ * adds weight * dR/dtheta to grad. 0, and grad untouched, for a model that has none. */
+double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work);
+
+/* Parameters as the project counts them: the entries of theta that are trainable. */
+size_t kan_model_n_trainable(const kan_model *m);
+
+/* Writes the model alone to path as a model file (core/file.h). To save scalers and names beside it,
+ * use kan_model_add_to on a file of your own. KAN_EIO, KAN_ENOMEM; on failure an earlier file is
+ * untouched. */
+kan_status kan_model_save(const kan_model *m, const char *path, kan_error *error);
+
+/* Adds the model's tensors and settings to a file that is being put together. KAN_ENOMEM. */
+kan_status kan_model_add_to(const kan_model *m, kan_file *file, kan_error *error);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "experiments/protocol.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/random.h"
+#include "core/work.h"
+#include "experiments/progress.h"
+#include "kan/grid.h"
+
+static const double validation_share = 0.2;
+
+/* Standard deviations beyond which an input counts by its logarithm. Uniform inputs end at 1.7, normal
+ * ones pass 4 once in 16 000: only heavy tails are touched. */
+static const double input_tail = 4.0;
+
+const char *family_name(family f) {
+    return f == FAMILY_KAN ? "kan" : "mlp";
+}
+
+/* ---- the problem -------------------------------------------------------------------------------- */
+
+kan_status problem_make(const kan_dataset *train, uint64_t seed, problem *p, kan_error *error) {
+    *p = (problem){.fit = NULL};
+    if (train->n < 5)
+        return kan_status_fail(error, KAN_EFORMAT, "%zu training rows are too few", train->n);
+    const size_t n_held = (size_t)(validation_share * (double)train->n + 0.5),
+                 n_fit = train->n - n_held;
+    kan_random random = kan_random_seed(seed, 0);
+    kan_status status = KAN_ENOMEM;
+    size_t *rows = malloc(train->n * sizeof *rows);
+    if (!rows) goto done;
+    status = kan_dataset_split(train, n_held, &random, rows, error);
+    if (status != KAN_OK) goto done;
+    status = KAN_ENOMEM;
+    p->all = kan_dataset_select(train, train->n, rows);
+    p->fit = kan_dataset_select(train, n_fit, rows);
+    p->validation = kan_dataset_select(train, n_held, rows + n_fit);
+    p->held = kan_dataset_select(train, n_held, rows + n_fit);
+    if (!p->all || !p->fit || !p->validation || !p->held) goto done;
+    p->scaler = kan_scaler_alloc(p->fit);
+    if (!p->scaler) goto done;
+    p->scaler->x_tail = input_tail;
+    kan_scaler_apply(p->scaler, p->all);
+    kan_scaler_apply(p->scaler, p->fit);
+    kan_scaler_apply(p->scaler, p->validation);
+    status = KAN_OK;
+done:
+    free(rows);
+    if (status == KAN_ENOMEM) kan_status_fail(error, status, "out of memory");
+    if (status != KAN_OK) problem_free(p);
+    return status;
+}
+
+void problem_free(problem *p) {
+    kan_dataset_free(p->all);
+    kan_dataset_free(p->fit);
+    kan_dataset_free(p->validation);
+    kan_dataset_free(p->held);
+    kan_scaler_free(p->scaler);
+    *p = (problem){.fit = NULL};
+}
+
+kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_dataset *d,
+                            kan_metric *metric, kan_error *error) {
+    kan_status status = KAN_ENOMEM;
+    double *y_hat = kan_work_alloc(kan_work_product(d->n, m->n_out)),
+           *counts = kan_work_alloc(3 * m->n_out);
+    size_t *rows = malloc(d->n * sizeof *rows);
+    kan_dataset *scaled = NULL;
+    if (!y_hat || !counts || !rows) goto done;
+    for (size_t s = 0; s < d->n; ++s) rows[s] = s;
+    scaled = kan_dataset_select(d, d->n, rows);
+    if (!scaled) goto done;
+    kan_scaler_apply(p->scaler, scaled);
+    status = kan_trainer_predict(m, scaled, y_hat, error);
+    if (status != KAN_OK) goto done;
+    kan_scaler_undo(p->scaler, d->n, y_hat);
+    *metric = kan_metric_eval(d, y_hat, counts);
+done:
+    kan_dataset_free(scaled);
+    free(rows);
+    kan_work_free(counts);
+    kan_work_free(y_hat);
+    return status == KAN_ENOMEM ? kan_status_fail(error, status, "out of memory") : status;
+}
+
+/* ---- one training ------------------------------------------------------------------------------- */
+
+static double seconds_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double cpu_seconds(void) {
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static double wall_seconds(void) {
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+/* Moves the grids of a KAN to the data: those of its inputs before the training, all of them during it.
+ * Images are not moved to: their pixels are in [0, 1] and mostly 0, where the configured grid covers
+ * them. */
+static kan_status move_grids(const trained *t, const kan_dataset *d, bool inputs_only,
+                             kan_error *error) {
+    if (!t->net || t->candidate.grid_updates == 0 || !d->x) return KAN_OK;
+    const double grid_eps = t->candidate.grid_eps;
+    return inputs_only ? kan_grid_update_inputs(t->net, d->n, d->x, grid_eps, error)
+                       : kan_grid_update(t->net, d->n, d->x, grid_eps, error);
+}
+
+/* The model of a candidate, its first grids where the data are. */
+static kan_status make_model(trained *t, const kan_dataset *d, kan_error *error) {
+    if (t->candidate.family == FAMILY_KAN)
+        t->net = kan_net_alloc(&t->candidate.net);
+    else
+        t->mlp = kan_mlp_alloc(&t->candidate.mlp);
+    if (!t->net && !t->mlp) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    t->model = t->net ? kan_net_model(t->net) : kan_mlp_model(t->mlp);
+    return move_grids(t, d, true, error);
+}
+
+/* The steps that fit in the given seconds, at most the candidate's own: a few steps of a model that is
+ * thrown away tell what one costs, so the clock decides how many steps there are and nothing else. */
+static kan_status count_steps(const trained *t, const problem *p, double seconds, size_t *steps,
+                              kan_error *error) {
+    enum { LEAST = 3, MOST = 200 };
+    trained probe = {.candidate = t->candidate};
+    kan_trainer *trainer = NULL;
+    const double start = cpu_seconds();
+    double used = 0.0;
+    size_t done = 0;
+    kan_status status = make_model(&probe, p->fit, error);
+    if (status == KAN_OK) {
+        trainer = kan_trainer_alloc(probe.model, p->fit, &probe.candidate.train, error);
+        if (!trainer) status = KAN_ENOMEM;
+    }
+    const double first = cpu_seconds();
+    while (status == KAN_OK && done < MOST && (done < LEAST || used < 0.02 * seconds)) {
+        status = kan_trainer_step(trainer, NULL);
+        used = cpu_seconds() - first;
+        ++done;
+    }
+    /* a probe that diverges is no reason to stop: the training itself will say so */
+    if (status == KAN_ENONFINITE) status = KAN_OK;
+    if (status == KAN_OK && done > 0) {
+        const double left = seconds - (cpu_seconds() - start), fit = 0.9 * left * (double)done / used;
+        if (fit < (double)*steps) *steps = fit > 1.0 ? (size_t)fit : 1;
+    }
+    kan_trainer_free(trainer);
+    trained_free(&probe);
+    return status;
+}
+
+/* When all grids are moved: with Adam at equal distances in the first half of the schedule; with
+ * L-BFGS, which has no schedule that a clock could not cut, every 50 steps from the start. */
+static bool grids_are_due(const trained *t, size_t step) {
+    enum { LBFGS_DISTANCE = 50 };
+    const candidate *c = &t->candidate;
+    const bool adam = c->train.optimizer == KAN_ADAM;
+    const size_t every = adam ? c->train.steps / (2 * c->grid_updates + 1) + 1 : LBFGS_DISTANCE;
+    return t->net && step > 0 && step % every == 0 && step / every < c->grid_updates;
+}
+
+/* Trains the model of t on d for the steps of its schedule, or up to the step `end` of it. */
+static kan_status run(trained *t, const kan_dataset *d, size_t end, progress *show, kan_error *error) {
+    kan_trainer *trainer = kan_trainer_alloc(t->model, d, &t->candidate.train, error);
+    if (!trainer) return KAN_ENOMEM;
+    kan_status status = KAN_OK;
+    while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING && trainer->report.steps < end) {
+        if (grids_are_due(t, trainer->report.steps)) {
+            status = move_grids(t, d, false, error);
+            kan_trainer_reset(trainer);
+        }
+        if (status == KAN_OK) status = kan_trainer_step(trainer, error);
+        progress_step(show, &trainer->report, t->candidate.train.steps);
+    }
+    kan_trainer_finish(trainer);
+    t->report = trainer->report;
+    kan_trainer_free(trainer);
+    return status;
+}
+
+kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, double seconds,
+                          const volatile sig_atomic_t *stop, progress *show, trained *out,
+                          kan_error *error) {
+    const double cpu = cpu_seconds(), wall = wall_seconds(), nan = (double)NAN;
+    *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
+    candidate *own = &out->candidate;
+    own->net.seed = own->mlp.seed = own->train.seed = seed;
+    own->train.validation = p->validation;
+    own->train.stop = stop;
+    kan_status status = KAN_OK;
+    if (seconds > 0.0) status = count_steps(out, p, seconds, &own->train.steps, error);
+    /* a line search may take many evaluations: L-BFGS, which has no schedule, also stops by the clock
+     */
+    if (own->train.optimizer == KAN_LBFGS) own->train.seconds = seconds;
+    if (status == KAN_OK) status = make_model(out, p->fit, error);
+    if (status == KAN_OK) status = run(out, p->fit, SIZE_MAX, show, error);
+    if (status == KAN_OK) status = problem_evaluate(p, out->model, p->held, &out->validation, error);
+    if (status != KAN_OK) {
+        trained_free(out);
+        return status;
+    }
+    if (own->train.optimizer == KAN_LBFGS) { /* what the clock decided, to be repeated without it */
+        own->train.steps = out->report.steps;
+        own->train.evaluations = out->report.evaluations;
+        own->train.seconds = 0.0;
+    }
+    out->parameters = kan_model_n_trainable(out->model);
+    out->seconds = cpu_seconds() - cpu;
+    out->wall_seconds = wall_seconds() - wall;
+    return status;
+}
+
+/* Steps on all rows that are as many passes over the rows as the given ones over the rows to fit. */
+static size_t scale_steps(const candidate *c, const problem *p, size_t steps) {
+    if (c->train.optimizer != KAN_ADAM) return steps;
+    const size_t batch = c->train.batch, fit = (p->fit->n + batch - 1) / batch,
+                 all = (p->all->n + batch - 1) / batch;
+    return (size_t)((double)steps * (double)all / (double)fit + 0.5);
+}
+
+kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error) {
+    const double cpu = cpu_seconds(), wall = wall_seconds();
+    trained again = {.candidate = t->candidate};
+    kan_train_options *train = &again.candidate.train;
+    const size_t end = scale_steps(&t->candidate, p, t->report.best_step);
+    train->validation = NULL;
+    train->check_every = 0;
+    train->steps = scale_steps(&t->candidate, p, train->steps);
+    kan_status status = make_model(&again, p->all, error);
+    if (status == KAN_OK) status = run(&again, p->all, end, show, error);
+    t->report.steps += again.report.steps;
+    t->report.evaluations += again.report.evaluations;
+    t->seconds += cpu_seconds() - cpu;
+    t->wall_seconds += wall_seconds() - wall;
+    if (status == KAN_OK && again.report.outcome != KAN_STOPPED) {
+        trained_free(t);
+        t->net = again.net, t->mlp = again.mlp, t->model = again.model;
+    } else {
+        trained_free(&again);
+    }
+    return status;
+}
+
+void trained_free(trained *t) {
+    kan_net_free(t->net);
+    kan_mlp_free(t->mlp);
+    t->net = NULL, t->mlp = NULL, t->model = NULL;
+}

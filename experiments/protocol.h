@@ -1,0 +1,90 @@
+/* experiments/protocol.h - the rules under which every model is trained and judged, KAN and MLP alike.
+ *
+ * The training rows are split once, by the seed of the data: four fifths to fit, one fifth to validate.
+ * Scaling is learned on the rows to fit. A candidate is trained on these, looks at the validation rows
+ * to keep its best parameters, and is judged in the units of the data. Test rows are looked at once, by
+ * whoever calls problem_test.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_EXPERIMENTS_PROTOCOL_H
+#define KAN_EXPERIMENTS_PROTOCOL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "kan/net.h"
+#include "mlp/mlp.h"
+#include "train/dataset.h"
+#include "train/metric.h"
+#include "train/scaler.h"
+#include "train/trainer.h"
+
+typedef enum family { FAMILY_KAN = 0, FAMILY_MLP, N_FAMILIES } family;
+
+/* One configuration: a shape and a recipe. Seeds are filled in when it is trained. */
+typedef struct candidate {
+    family family;
+    kan_net_config net;      /* when it is a KAN */
+    kan_mlp_config mlp;      /* when it is an MLP */
+    kan_train_options train; /* data, validation, seed and stop are filled in by protocol_train */
+    size_t grid_updates; /* KAN: times the grids are moved to the data in the first half of the steps,
+                            the first time before the first step; 0: grids stay as configured */
+    double grid_eps;     /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
+} candidate;
+
+/* A data set made ready: scaled parts, and the scaler that undoes it. Owns all of it. */
+typedef struct problem {
+    kan_dataset *all;        /* the training rows, scaled         */
+    kan_dataset *fit;        /* four fifths of them, scaled       */
+    kan_dataset *validation; /* the other fifth, scaled           */
+    kan_dataset *held;       /* the same fifth as it was read     */
+    kan_scaler *scaler;
+} problem;
+
+/* A trained model and how it went. Owns net or mlp. */
+typedef struct trained {
+    candidate candidate;
+    uint64_t seed;
+    kan_net *net; /* one of the two */
+    kan_mlp *mlp;
+    kan_model *model; /* that of net or mlp */
+    size_t parameters;
+    kan_report report;
+    kan_metric validation; /* in the units of the data */
+    kan_metric test;       /* NaN until somebody looks */
+    double seconds, wall_seconds;
+} trained;
+
+const char *family_name(family f); /* "kan", "mlp" */
+
+/* Splits and scales a copy of the training rows. KAN_ENOMEM; KAN_EFORMAT with fewer than 5 rows. */
+kan_status problem_make(const kan_dataset *train, uint64_t seed, problem *p, kan_error *error);
+void problem_free(problem *p);
+
+/* Metrics of a model on raw rows d (units of the data). KAN_ENOMEM, KAN_ENONFINITE. */
+kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_dataset *d,
+                            kan_metric *metric, kan_error *error);
+
+/* Called after every step of a training for progress; may be NULL. */
+typedef struct progress progress;
+
+/* Trains one candidate with one seed: model made, grids moved to the data (KAN), trained, best
+ * parameters kept, judged on the validation rows. `seconds` > 0 lets a clock decide how many steps are
+ * taken (train.steps is then ignored unless it is smaller); the number is in out->report.steps. On
+ * interruption (*stop) the result so far is returned. KAN_ENOMEM, KAN_ENONFINITE. */
+kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, double seconds,
+                          const volatile sig_atomic_t *stop, progress *show, trained *out,
+                          kan_error *error);
+
+/* Trains the same model again, from the same start, on all training rows: as many passes over the rows
+ * as the best look at the validation rows had come after. The validation metric stays that of the first
+ * training; seconds, steps and evaluations add up. On interruption the model is left as it was. As
+ * above. */
+kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error);
+
+void trained_free(trained *t);
+
+#endif

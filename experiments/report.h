@@ -1,0 +1,70 @@
+/* experiments/report.h - how results look: tables for people, JSON for programs.
+ *
+ * Functions that make JSON return a new reference, or NULL when memory is short; jansson's functions
+ * that put such a value into another one pass that on.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_EXPERIMENTS_REPORT_H
+#define KAN_EXPERIMENTS_REPORT_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "experiments/protocol.h"
+#include "experiments/source.h"
+#include "train/metric.h"
+
+/* A number; null where it is not finite. */
+json_t *report_real(double value);
+
+/* A text; what is not ASCII becomes "?" in one that is not UTF-8, as JSON must be. */
+json_t *report_text(const char *text);
+
+/* {"rmse", "mae", "r2"} or {"accuracy", "macro_f1", "cross_entropy"}. */
+json_t *report_metric(kan_task task, const kan_metric *m);
+
+/* [2, 5, 1]; a level with multiplying nodes is a text, [2, "3+2m", 1]. */
+json_t *report_shape(const candidate *c);
+
+/* {"name", "task", "n_train", "n_test", "n_in", "n_out"} */
+json_t *report_data(const source *s);
+
+/* {"model", "seed", "shape", "n_cells", "degree", "parameters", "validation", "test", "seconds",
+ * "wall_seconds" (where it differs by more than a tenth), "steps", "evaluations"}; n_cells and degree
+ * are those of a KAN. */
+json_t *report_run(kan_task task, const trained *t);
+
+/* "regression", "classification" */
+const char *report_task_name(kan_task task);
+
+/* All metrics of a task in one line, "rmse 0.012, mae 0.01, r2 0.99", in text [size]. Returns text. */
+char *report_metric_text(kan_task task, const kan_metric *m, char *text, size_t size);
+
+/* The number people look at first, RMSE or accuracy, and its name. */
+const char *report_metric_name(kan_task task);
+double report_metric_value(kan_task task, const kan_metric *m);
+
+/* The shape of a candidate, "2,3+2m,1", in text [size]. Returns text. */
+char *report_shape_text(const candidate *c, char *text, size_t size);
+
+/* "0.52 s", "1 min 12 s" in text [size]. Returns text. */
+char *report_seconds_text(double seconds, char *text, size_t size);
+
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+/* A table of texts that is printed with its columns aligned: to the left where `align` has 'l', to the
+ * right where it has 'r'. Cells are added row by row; the first row is the heading. */
+typedef struct table {
+    const char *align; /* one letter a column */
+    size_t n_columns, n_cells, capacity;
+    char **cells;
+    bool failed; /* memory was short */
+} table;
+
+table table_make(const char *align);
+void table_add(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_print(const table *t, FILE *stream);
+void table_free(table *t);
+
+#endif

@@ -1,0 +1,269 @@
+/* experiments/train.c - `kan train`: one model, trained from one or several starts; the best on the
+ * validation rows is saved.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/parallel.h"
+#include "experiments/command.h"
+#include "experiments/model_file.h"
+#include "experiments/options.h"
+#include "experiments/output.h"
+#include "experiments/progress.h"
+#include "experiments/protocol.h"
+#include "experiments/recipe.h"
+#include "experiments/report.h"
+#include "experiments/source.h"
+
+static const options_command description = {
+    .name = "kan train",
+    .args_doc = "DATA",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .doc = "Train one model and save it."
+           "\vDATA is a file (.csv, .tsv, .npy, also with .gz; images:labels in IDX) or a generator "
+           "(fn:FORMULA, or one that kan data lists). The default model is a KAN with 5 nodes between "
+           "inputs and outputs. A fifth of the training rows validates.",
+    .takes = OPTIONS_TABLE | OPTIONS_TEST | OPTIONS_GENERATOR | OPTIONS_MODEL | OPTIONS_TRAINING |
+             OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON,
+};
+
+/* All that a training has and makes; zero at first. */
+typedef struct job {
+    options o;
+    json_t *command; /* the command line, a text */
+    source s;
+    problem p;
+    candidate c;
+    trained best; /* no model in it: nothing was trained yet */
+    json_t *runs;
+    table table;
+} job;
+
+/* ---- before ------------------------------------------------------------------------------------- */
+
+static int check_options(const options *o) {
+    if (o->n_kan + o->n_mlp > 1)
+        return complain(EXIT_USAGE, "kan train takes one model: one --kan or one --mlp");
+    const char *given = o->n_grids > 0  ? "grid"
+                        : o->degree > 0 ? "degree"
+                        : o->has_base   ? "base"
+                                        : NULL;
+    if (o->n_mlp > 0 && given) return complain(EXIT_USAGE, "--%s is for a KAN, not for --mlp", given);
+    if (o->n_mlp == 0 && o->has_activation)
+        return complain(EXIT_USAGE, "--activation is for --mlp, not for a KAN");
+    const int status = recipe_check(o);
+    if (status != 0) return status;
+    return output_check(o->output) != 0 ? 1 : output_check(o->json);
+}
+
+/* The command line before argp reorders it. NULL when memory is short. */
+static json_t *command_line(int argc, char **argv) {
+    size_t size = sizeof "kan";
+    for (int a = 0; a < argc; ++a) size += strlen(argv[a]) + 1;
+    char *text = malloc(size), *end = text;
+    if (!text) return NULL;
+    end = stpcpy(end, "kan");
+    for (int a = 0; a < argc; ++a) end = stpcpy(stpcpy(end, " "), argv[a]);
+    json_t *value = report_text(text);
+    free(text);
+    return value;
+}
+
+static void print_choice(const job *j) {
+    char shape[256], grid[64] = "";
+    if (j->c.family == FAMILY_KAN)
+        snprintf(grid, sizeof grid, ", grid %zu, degree %zu", j->c.net.n_cells, j->c.net.degree);
+    printf("data   %s: %s, %zu training rows (%zu to fit, %zu to validate), %zu test rows\n", j->s.name,
+           report_task_name(j->s.train->task), j->s.train->n, j->p.fit->n, j->p.validation->n,
+           j->s.test->n);
+    printf("model  %s %s%s%s, %s\n\n", family_name(j->c.family),
+           report_shape_text(&j->c, shape, sizeof shape), grid,
+           j->o.n_kan + j->o.n_mlp == 0 ? " (default)" : "",
+           j->c.train.optimizer == KAN_ADAM ? "Adam" : "L-BFGS");
+    fflush(stdout);
+}
+
+/* With a budget and no number of steps the clock alone says how many there are. */
+static void free_steps(const options *o, candidate *c) {
+    enum { MOST = 1000 * 1000 }; /* a trainer keeps a line of history for each */
+    if (o->budget > 0.0 && o->steps == 0) c->train.steps = MOST;
+}
+
+static int prepare(job *j) {
+    const options *o = &j->o;
+    kan_error error;
+    int status = check_options(o);
+    if (status == 0) status = source_load(o->arguments[0], o, &j->s);
+    if (status == 0)
+        status = recipe_make(o, j->s.train, o->n_mlp > 0 ? FAMILY_MLP : FAMILY_KAN,
+                             o->n_mlp > 0   ? &o->mlp[0]
+                             : o->n_kan > 0 ? &o->kan[0]
+                                            : NULL,
+                             &j->c);
+    free_steps(o, &j->c);
+    if (status == 0 && problem_make(j->s.train, o->data_seed, &j->p, &error) != KAN_OK)
+        status = complain(1, "%s: %s", j->s.name, error.message);
+    if (status == 0 && interrupted)
+        status = complain(EXIT_INTERRUPTED, "interrupted before the training: nothing was written");
+    return status;
+}
+
+/* ---- trainings ---------------------------------------------------------------------------------- */
+
+static const char *outcome_name(kan_outcome outcome) {
+    switch (outcome) {
+    case KAN_RUNNING: return "running";
+    case KAN_STEPS_USED: return "steps used";
+    case KAN_CONVERGED: return "converged";
+    case KAN_STALLED: return "stalled";
+    case KAN_PATIENCE: return "no more progress";
+    case KAN_STOPPED: return "interrupted";
+    }
+    return "";
+}
+
+/* Smaller is better. */
+static double validation_loss(const job *j, const trained *t) {
+    return j->s.train->task == KAN_REGRESSION ? t->validation.rmse : t->validation.cross_entropy;
+}
+
+static void add_row(job *j, const trained *t) {
+    const kan_task task = j->s.train->task;
+    char seconds[32];
+    table_add(&j->table, "%llu", (unsigned long long)t->seed);
+    table_add(&j->table, "%zu", t->parameters);
+    table_add(&j->table, "%.5g", report_metric_value(task, &t->validation));
+    table_add(&j->table, "%.5g", report_metric_value(task, &t->test));
+    table_add(&j->table, "%s", report_seconds_text(t->seconds, seconds, sizeof seconds));
+    table_add(&j->table, "%zu", t->report.steps);
+    table_add(&j->table, "%s", outcome_name(t->report.outcome));
+}
+
+static void add_heading(job *j) {
+    const char *metric = report_metric_name(j->s.train->task);
+    j->table = table_make("rrrrrrl");
+    table_add(&j->table, "seed");
+    table_add(&j->table, "parameters");
+    table_add(&j->table, "validation %s", metric);
+    table_add(&j->table, "test %s", metric);
+    table_add(&j->table, "seconds");
+    table_add(&j->table, "steps");
+    table_add(&j->table, "end");
+}
+
+/* Trains from one start. A start that diverges is a warning. KAN_ENOMEM. */
+static kan_status train_once(job *j, uint64_t seed, double seconds, kan_error *error) {
+    progress show;
+    trained t;
+    char what[64];
+    snprintf(what, sizeof what, "%s, seed %llu", family_name(j->c.family), (unsigned long long)seed);
+    progress_start(&show, what);
+    kan_status status = protocol_train(&j->c, &j->p, seed, seconds, &interrupted, &show, &t, error);
+    progress_end(&show);
+    if (status != KAN_OK) return status;
+    status = problem_evaluate(&j->p, t.model, j->s.test, &t.test, error);
+    if (status == KAN_OK && json_array_append_new(j->runs, report_run(j->s.train->task, &t)) != 0)
+        status = kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    if (status != KAN_OK) {
+        trained_free(&t);
+        return status;
+    }
+    add_row(j, &t);
+    if (!j->best.model || validation_loss(j, &t) < validation_loss(j, &j->best)) {
+        trained_free(&j->best);
+        j->best = t;
+    } else {
+        trained_free(&t);
+    }
+    return KAN_OK;
+}
+
+static int train_all(job *j) {
+    const size_t n = j->o.seeds > 0 ? j->o.seeds : 1;
+    kan_error error;
+    double used = 0.0;
+    add_heading(j);
+    for (size_t k = 0; k < n && !(interrupted && j->best.model); ++k) {
+        const uint64_t seed = j->o.seed + k;
+        const double left = j->o.budget - used;
+        const double seconds = j->o.budget > 0.0 ? (left > 1e-3 ? left : 1e-3) / (double)(n - k) : 0.0;
+        const size_t n_runs = json_array_size(j->runs);
+        const kan_status status = train_once(j, seed, seconds, &error);
+        if (status == KAN_ENONFINITE && (k + 1 < n || j->best.model))
+            warn("seed %llu: %s", (unsigned long long)seed, error.message);
+        else if (status != KAN_OK)
+            return complain(1, "seed %llu: %s", (unsigned long long)seed, error.message);
+        if (json_array_size(j->runs) > n_runs)
+            used += json_real_value(json_object_get(json_array_get(j->runs, n_runs), "seconds"));
+    }
+    return 0;
+}
+
+/* ---- after -------------------------------------------------------------------------------------- */
+
+/* How the model came to be, for the model file. NULL when memory is short. */
+static json_t *training_record(const job *j) {
+    const trained *t = &j->best;
+    return json_pack("{s:o, s:o, s:s, s:s}", "data", report_data(&j->s), "run",
+                     report_run(j->s.train->task, t), "optimizer",
+                     j->c.train.optimizer == KAN_ADAM ? "adam" : "lbfgs", "outcome",
+                     outcome_name(t->report.outcome));
+}
+
+static int write_model(const job *j) {
+    kan_error error;
+    json_t *training = training_record(j);
+    if (!training) return complain(1, "%s: out of memory", j->o.output);
+    const kan_status status = model_file_write(j->o.output, j->best.model, j->p.scaler, j->s.train,
+                                               json_string_value(j->command), training, &error);
+    json_decref(training);
+    return status == KAN_OK ? 0 : complain(1, "%s", error.message);
+}
+
+static json_t *make_record(const job *j) {
+    return json_pack("{s:s, s:s, s:o, s:O, s:o, s:b}", "command", "train", "version", KAN_VERSION,
+                     "data", report_data(&j->s), "runs", j->runs, "best",
+                     report_run(j->s.train->task, &j->best), "interrupted", (int)interrupted);
+}
+
+static int finish(const job *j) {
+    const kan_task task = j->s.train->task;
+    char text[160];
+    table_print(&j->table, stdout);
+    printf("\nbest   seed %llu: %s on the test rows\n", (unsigned long long)j->best.seed,
+           report_metric_text(task, &j->best.test, text, sizeof text));
+    int status = 0;
+    if (j->o.output) status = write_model(j);
+    if (status == 0 && j->o.output) printf("model  written to %s\n", j->o.output);
+    if (status == 0) status = output_json(j->o.json, j->o.json ? make_record(j) : NULL);
+    if (status == 0 && interrupted)
+        status = complain(EXIT_INTERRUPTED, "interrupted: this is the best result so far%s",
+                          j->o.output ? ", written" : "");
+    return status;
+}
+
+int command_train(int argc, char **argv) {
+    job *j = calloc(1, sizeof *j);
+    if (!j) return complain(1, "out of memory");
+    j->command = command_line(argc, argv);
+    j->runs = json_array();
+    int status = options_parse(&description, argc, argv, &j->o);
+    if (status == 0 && (!j->command || !j->runs)) status = complain(1, "out of memory");
+    if (status == 0) status = prepare(j);
+    if (status == 0) {
+        kan_parallel_set_threads(j->o.threads ? j->o.threads : 1);
+        print_choice(j);
+        status = train_all(j);
+    }
+    if (status == 0) status = finish(j);
+    table_free(&j->table);
+    trained_free(&j->best);
+    problem_free(&j->p);
+    source_free(&j->s);
+    json_decref(j->runs);
+    json_decref(j->command);
+    free(j);
+    return status;
+}

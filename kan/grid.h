@@ -1,0 +1,49 @@
+/* kan/grid.h - moving and refining the grids of a network.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_KAN_GRID_H
+#define KAN_KAN_GRID_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+#include "kan/net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Moves every grid to where the samples x [n][n_in] put their node, layer by layer: knots by
+ * kan_knots_adapt with grid_eps, coefficients refitted so that every edge keeps its curve as well as
+ * the new grid allows (least squares at the node's samples and, faintly, at points in every cell).
+ * Trainers must be reset afterwards. KAN_ENOMEM, KAN_ENONFINITE (a node value is not finite); the net
+ * is then unchanged. */
+kan_status kan_grid_update(kan_net *net, size_t n, const double *x, double grid_eps, kan_error *error);
+
+/* The same for the grids of the inputs alone: before a training, when the values of hidden nodes say
+ * nothing yet about where they will be. */
+kan_status kan_grid_update_inputs(kan_net *net, size_t n, const double *x, double grid_eps,
+                                  kan_error *error);
+
+/* Gives node `in` below a layer a grid of the caller's: breakpoints [n_cells + 1], n_cells that of the
+ * layer. Curves are kept as above. KAN_ENOMEM, KAN_ECONFIG (breakpoints that do not increase). */
+kan_status kan_grid_set(kan_net *net, size_t layer, size_t in, const double *breakpoints,
+                        kan_error *error);
+
+/* A new net with n_cells cells on every grid. Where n_cells is a multiple of the old number, every cell
+ * is cut into equal parts and the function is the same up to rounding; otherwise the new breakpoints
+ * follow the density of the old ones and the curves are refitted by least squares. Masks and frozen
+ * parameters are kept. NULL: KAN_ENOMEM, KAN_ECONFIG (n_cells 0 or too large). */
+kan_net *kan_grid_refine(const kan_net *net, size_t n_cells, kan_error *error);
+
+/* How many of the samples x [n][n_in] fall outside the grid of each node: counts [sum over layers of
+ * n_in], layer by layer. KAN_ENOMEM. */
+kan_status kan_grid_outside(const kan_net *net, size_t n, const double *x, size_t *counts,
+                            kan_error *error);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

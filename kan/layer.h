@@ -1,0 +1,62 @@
+/* kan/layer.h - private: one Kolmogorov-Arnold layer.
+ *
+ *     y[s][o] = sum_i ( base[i][o] b(x[s][i]) + sum_r coef[i][first+r][o] B_{first+r}(x[s][i]) ),  r =
+ * 0 .. degree
+ *
+ * x [batch][n_in]    y [batch][n_out]    theta [n_in][n_basis+1][n_out]: coef, and the base weights as
+ * last row
+ *
+ * At most degree + 1 of the B are not zero at a point, so a sample costs n_in n_out (degree + 2)
+ * multiply-adds whatever the number of cells, and the backward pass twice that.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_KAN_LAYER_H
+#define KAN_KAN_LAYER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kan/net.h"
+#include "splines/basis.h"
+
+/* A view; the net owns the arrays. */
+typedef struct layer {
+    size_t n_in, n_out, degree, n_cells;
+    kan_base base;
+    kan_basis *basis; /* [n_in], views of knots and cells              */
+    double *knots;    /* [n_in][n_cells + 2*degree + 1]                */
+    double *cells;    /* [n_in][kan_basis_cells_size]                  */
+    double *theta;    /* [n_in][n_basis + 1][n_out]                    */
+} layer;
+
+/* n_cells + degree; and doubles in the theta of one input. */
+size_t layer_n_basis(const layer *l);
+size_t layer_input_size(const layer *l);
+
+/* Doubles that a forward pass leaves for the backward pass of the same batch: the trace. */
+size_t layer_trace_size(const layer *l, size_t batch);
+
+/* y from x; fills the trace. */
+void layer_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
+
+/* grad [n_in][n_basis+1][n_out] += dy . dy/dtheta; dx = dy . dy/dx unless dx is NULL. */
+void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
+                    double *dx);
+
+/* The two kernels behind these. layer_wide.c sums over basis functions and takes any layer;
+ * layer_narrow.c sums over the polynomials of the cells, which it makes first, and is for few outputs
+ * and many samples. */
+enum { NARROW_MAX_OUT = 8 };
+size_t wide_trace_size(const layer *l, size_t batch);
+void wide_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
+void wide_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
+                   double *dx);
+size_t narrow_trace_size(const layer *l, size_t batch);
+void narrow_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
+void narrow_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
+                     double *dx);
+
+/* b and b' of n values x[0], x[stride], .. */
+void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes);
+
+#endif

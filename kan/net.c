@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "kan/net.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/parallel.h"
+#include "core/random.h"
+#include "core/work.h"
+#include "kan/init.h"
+#include "kan/net_private.h"
+#include "splines/spline.h"
+
+/* ---- configuration ------------------------------------------------------------------------------ */
+
+static const char *const base_names[KAN_N_BASES] = {"silu", "identity", "zero"};
+static const char *const init_names[KAN_N_INITS] = {"reference", "glorot", "power"};
+
+const char *kan_net_base_name(kan_base base) {
+    return base < KAN_N_BASES ? base_names[base] : NULL;
+}
+
+kan_base kan_net_base_from_name(const char *name) {
+    kan_base base = 0;
+    while (base < KAN_N_BASES && strcmp(base_names[base], name) != 0) ++base;
+    return base;
+}
+
+const char *kan_net_init_name(kan_init init) {
+    return init < KAN_N_INITS ? init_names[init] : NULL;
+}
+
+kan_init kan_net_init_from_name(const char *name) {
+    kan_init init = 0;
+    while (init < KAN_N_INITS && strcmp(init_names[init], name) != 0) ++init;
+    return init;
+}
+
+size_t net_n_nodes(const kan_net_config *config, size_t level) {
+    return config->width[level] + config->mult[level];
+}
+
+size_t net_n_sub(const kan_net_config *config, size_t level) {
+    return config->width[level] + config->mult[level] * config->arity[level];
+}
+
+static size_t count_levels(const kan_net_config *config) {
+    size_t n = 0;
+    while (n <= KAN_MAX_LEVELS && (config->width[n] > 0 || config->mult[n] > 0)) ++n;
+    return n;
+}
+
+static kan_net_config with_defaults(const kan_net_config *config) {
+    kan_net_config c = *config;
+    for (size_t level = 0; level <= KAN_MAX_LEVELS; ++level)
+        if (c.arity[level] == 0) c.arity[level] = 2;
+    if (c.n_cells == 0) c.n_cells = 5;
+    if (c.degree == 0) c.degree = 3;
+    if (c.lo == c.hi) c.lo = -1.0, c.hi = 1.0;
+    if (c.noise == 0.0) c.noise = 0.3;
+    if (c.power_base == 0.0) c.power_base = 0.25;
+    if (c.power_spline == 0.0) c.power_spline = 1.75;
+    return c;
+}
+
+/* a + b, or SIZE_MAX where that overflows. */
+static size_t sum(size_t a, size_t b) {
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+/* Parameters of a net, SIZE_MAX where their number overflows. */
+static size_t count_params(const kan_net_config *c) {
+    const size_t rows = sum(c->n_cells, sum(c->degree, 1)), n_levels = count_levels(c);
+    size_t n = 0;
+    for (size_t level = 0; level + 1 < n_levels; ++level) {
+        const size_t factors = kan_work_product(c->mult[level + 1], c->arity[level + 1]);
+        const size_t n_in = sum(c->width[level], c->mult[level]),
+                     n_sub = sum(c->width[level + 1], factors);
+        n = sum(n, kan_work_product(kan_work_product(n_in, n_sub), rows));
+    }
+    return n;
+}
+
+/* Whether cells on [lo, hi] are wide enough to be told apart (twice what kan_knots_check wants), and
+ * the knots beyond the ends are finite. */
+static bool has_room(const kan_net_config *c) {
+    const double far = fmax(fabs(c->lo), fabs(c->hi)), width = (c->hi - c->lo) / (double)c->n_cells;
+    return width > 16.0 * DBL_EPSILON * far + DBL_MIN && isfinite(far + width * (KAN_MAX_DEGREE + 1));
+}
+
+const char *kan_net_check(const kan_net_config *config) {
+    enum { MAX_NODES = 1 << 20 };
+    const kan_net_config c = with_defaults(config);
+    const size_t n_levels = count_levels(&c);
+    if (n_levels < 2) return "a network needs at least an input and an output level";
+    if (n_levels > KAN_MAX_LEVELS) return "a network has at most 17 levels";
+    if (c.mult[0] > 0) return "the input level cannot multiply";
+    for (size_t level = 0; level < n_levels; ++level) {
+        if (c.width[level] > MAX_NODES || c.mult[level] > MAX_NODES) return "a level is too wide";
+        if (c.mult[level] > 0 && (c.arity[level] < 2 || c.arity[level] > 16))
+            return "multiplying nodes take 2 to 16 factors";
+    }
+    if (c.degree > KAN_MAX_DEGREE) return "the degree must be 1 to 7";
+    if (c.n_cells > KAN_MAX_CELLS) return "the number of cells must be 1 to 100000";
+    if (!isfinite(c.lo) || !isfinite(c.hi) || !(c.lo < c.hi)) return "the grid must have lo < hi";
+    if (!has_room(&c)) return "the grid is too narrow, or too wide, for its cells";
+    if ((unsigned)c.base >= KAN_N_BASES) return "unknown base function";
+    if ((unsigned)c.init >= KAN_N_INITS) return "unknown initialisation";
+    if (!isfinite(c.noise) || !isfinite(c.power_base) || !isfinite(c.power_spline))
+        return "the spread of the initial parameters must be finite";
+    if (count_params(&c) > SIZE_MAX / 64) return "the network has too many parameters";
+    return NULL;
+}
+
+size_t kan_net_count(const kan_net_config *config) {
+    const kan_net_config c = with_defaults(config);
+    return count_params(&c);
+}
+
+/* ---- the contract: forward and backward --------------------------------------------------------- */
+
+/* Where a batch keeps its numbers; level l = 0 .. n_layers, x being level 0. */
+typedef struct layout {
+    double *traces[KAN_MAX_LEVELS - 1]; /* of the layers (layer.h) */
+    double *sub[KAN_MAX_LEVELS];   /* [batch][n_sub] outputs of layer l-1, where level l multiplies */
+    double *nodes[KAN_MAX_LEVELS]; /* [batch][n_nodes] of the hidden levels                         */
+    double *d_nodes, *d_sub;       /* [batch][widest level] gradients on their way down             */
+    double *d_below;
+    size_t size; /* doubles */
+} layout;
+
+static bool multiplies(const kan_net *net, size_t level) {
+    return net->config.mult[level] > 0;
+}
+
+static double *take(double *memory, size_t *used, size_t n) {
+    double *slice = memory ? memory + *used : NULL;
+    *used += (n + 7) / 8 * 8; /* every slice starts a cache line */
+    return slice;
+}
+
+/* Called with NULL to measure and with the work to bind. */
+static layout lay_out(const kan_net *net, size_t batch, double *work) {
+    layout w = {.size = 0};
+    size_t widest = 0;
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        w.traces[l] = take(work, &w.size, layer_trace_size(&net->layers[l], batch));
+    }
+    for (size_t level = 1; level <= net->n_layers; ++level) {
+        const size_t n_sub = net_n_sub(&net->config, level), n_nodes = net_n_nodes(&net->config, level);
+        if (multiplies(net, level)) w.sub[level] = take(work, &w.size, batch * n_sub);
+        if (level < net->n_layers) w.nodes[level] = take(work, &w.size, batch * n_nodes);
+        widest = n_sub > widest ? n_sub : widest;
+    }
+    w.d_nodes = take(work, &w.size, batch * widest);
+    w.d_below = take(work, &w.size, batch * widest);
+    w.d_sub = take(work, &w.size, batch * widest);
+    return w;
+}
+
+static size_t work_size(const void *self, size_t batch) {
+    return lay_out(self, batch, NULL).size;
+}
+
+void net_multiply(const kan_net_config *config, size_t level, size_t batch, const double *sub,
+                  double *y) {
+    const size_t n_add = config->width[level], n_mult = config->mult[level],
+                 arity = config->arity[level];
+    for (size_t s = 0; s < batch; ++s) {
+        for (size_t o = 0; o < n_add; ++o) *y++ = *sub++;
+        for (size_t m = 0; m < n_mult; ++m, sub += arity) {
+            double product = sub[0];
+            for (size_t a = 1; a < arity; ++a) product *= sub[a];
+            *y++ = product;
+        }
+    }
+}
+
+/* d_sub of a factor = d_y times the product of the other factors (not y / factor: a factor may be 0).
+ */
+static void multiply_backward(const kan_net_config *config, size_t level, size_t batch,
+                              const double *sub, const double *d_y, double *d_sub) {
+    const size_t n_add = config->width[level], n_mult = config->mult[level],
+                 arity = config->arity[level];
+    for (size_t s = 0; s < batch; ++s) {
+        for (size_t o = 0; o < n_add; ++o, ++sub) *d_sub++ = *d_y++;
+        for (size_t m = 0; m < n_mult; ++m, sub += arity, ++d_y)
+            for (size_t a = 0; a < arity; ++a) {
+                double others = *d_y;
+                for (size_t b = 0; b < arity; ++b)
+                    if (b != a) others *= sub[b];
+                *d_sub++ = others;
+            }
+    }
+}
+
+/* Values of the nodes of level l + 1 from those of level l. */
+static void forward_level(const kan_net *net, size_t l, size_t batch, const double *x, double *y,
+                          layout *w) {
+    double *sub = multiplies(net, l + 1) ? w->sub[l + 1] : y;
+    layer_forward(&net->layers[l], batch, x, sub, w->traces[l]);
+    if (sub != y) net_multiply(&net->config, l + 1, batch, sub, y);
+}
+
+static void forward(const void *self, size_t batch, const double *x, double *y, double *work) {
+    const kan_net *net = self;
+    layout w = lay_out(net, batch, work);
+    for (size_t l = 0; l < net->n_layers; ++l)
+        forward_level(net, l, batch, l == 0 ? x : w.nodes[l],
+                      l + 1 == net->n_layers ? y : w.nodes[l + 1], &w);
+}
+
+static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work) {
+    const kan_net *net = self;
+    layout w = lay_out(net, batch, work);
+    (void)x; /* the traces hold all that is needed of it */
+    const double *d_nodes = dy;
+    for (size_t l = net->n_layers; l-- > 0;) {
+        const double *d_sub = d_nodes;
+        if (multiplies(net, l + 1)) {
+            multiply_backward(&net->config, l + 1, batch, w.sub[l + 1], d_nodes, w.d_sub);
+            d_sub = w.d_sub;
+        }
+        double *below = l > 0 ? w.d_below : dx;
+        layer_backward(&net->layers[l], batch, d_sub, w.traces[l],
+                       grad + (net->layers[l].theta - net->model.theta), below);
+        /* what was computed below becomes what is read next */
+        w.d_below = w.d_nodes, w.d_nodes = below;
+        d_nodes = below;
+    }
+}
+
+static const kan_model_ops ops = {
+    .name = "kan", .work_size = work_size, .forward = forward, .backward = backward, .save = net_save};
+
+/* ---- construction ------------------------------------------------------------------------------- */
+
+/* Points the layers into net->memory: theta of all layers first, then their knots and cells. */
+static void bind_layers(kan_net *net) {
+    double *at = net->memory;
+    kan_basis *basis = net->bases;
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        net->layers[l].theta = at;
+        at += net->layers[l].n_in * layer_input_size(&net->layers[l]);
+    }
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        layer *a = &net->layers[l];
+        a->knots = at, at += a->n_in * kan_knots_count(a->degree, a->n_cells);
+        a->cells = at, at += a->n_in * kan_basis_cells_size(a->degree, a->n_cells);
+        a->basis = basis, basis += a->n_in;
+    }
+}
+
+static size_t memory_size(const kan_net *net) {
+    size_t n = net->model.n_params;
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        const layer *a = &net->layers[l];
+        n += a->n_in *
+             (kan_knots_count(a->degree, a->n_cells) + kan_basis_cells_size(a->degree, a->n_cells));
+    }
+    return n;
+}
+
+/* All the memory of a net whose layers know their sizes. */
+static kan_status alloc_memory(kan_net *net) {
+    size_t n_bases = 0;
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        const layer *a = &net->layers[l];
+        n_bases += a->n_in;
+        net->edges[l] = malloc(a->n_in * a->n_out);
+        if (!net->edges[l]) return KAN_ENOMEM;
+        memset(net->edges[l], 1, a->n_in * a->n_out);
+    }
+    net->memory = kan_work_alloc(memory_size(net));
+    net->bases = calloc(n_bases, sizeof *net->bases);
+    net->trainable = malloc(net->model.n_params);
+    if (!net->memory || !net->bases || !net->trainable) return KAN_ENOMEM;
+    memset(net->trainable, 1, net->model.n_params);
+    net->model.theta = net->memory;
+    net->model.trainable = net->trainable;
+    bind_layers(net);
+    return KAN_OK;
+}
+
+kan_status net_set_knots(kan_net *net, size_t l, size_t i, const double *knots, kan_error *error) {
+    layer *a = &net->layers[l];
+    double *own = a->knots + i * kan_knots_count(a->degree, a->n_cells);
+    double *cells = a->cells + i * kan_basis_cells_size(a->degree, a->n_cells);
+    if (own != knots) memcpy(own, knots, kan_knots_count(a->degree, a->n_cells) * sizeof *own);
+    const kan_status status = kan_basis_build(a->degree, a->n_cells, own, cells, error);
+    a->basis[i] = kan_basis_view(a->degree, a->n_cells, own, cells);
+    return status;
+}
+
+void net_copy_grid(kan_net *net, size_t l, size_t i, const kan_basis *from) {
+    layer *a = &net->layers[l];
+    const size_t n_knots = kan_knots_count(a->degree, a->n_cells);
+    const size_t n_cells = kan_basis_cells_size(a->degree, a->n_cells);
+    double *knots = a->knots + i * n_knots, *cells = a->cells + i * n_cells;
+    memcpy(knots, from->knots, n_knots * sizeof *knots);
+    memcpy(cells, from->cells, n_cells * sizeof *cells);
+    a->basis[i] = kan_basis_view(a->degree, a->n_cells, knots, cells);
+}
+
+/* Every node starts with the same uniform grid: GSL is asked for the first one only. */
+static kan_status initial_grids(kan_net *net) {
+    const kan_net_config *c = &net->config;
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        layer *a = &net->layers[l];
+        kan_knots_uniform(a->degree, a->n_cells, c->lo, c->hi, a->knots);
+        if (net_set_knots(net, l, 0, a->knots, NULL) != KAN_OK) return KAN_ENOMEM;
+        for (size_t i = 1; i < a->n_in; ++i) net_copy_grid(net, l, i, &a->basis[0]);
+    }
+    return KAN_OK;
+}
+
+kan_net *net_alloc_empty(const kan_net_config *config) {
+    kan_net *net = calloc(1, sizeof *net);
+    if (!net) return NULL;
+    net->config = with_defaults(config);
+    net->n_layers = count_levels(&net->config) - 1;
+    for (size_t l = 0; l < net->n_layers; ++l)
+        net->layers[l] = (layer){.n_in = net_n_nodes(&net->config, l),
+                                 .n_out = net_n_sub(&net->config, l + 1),
+                                 .degree = net->config.degree,
+                                 .n_cells = net->config.n_cells,
+                                 .base = net->config.base};
+    net->model = (kan_model){.ops = &ops,
+                             .self = net,
+                             .n_in = net->config.width[0],
+                             .n_out = net_n_nodes(&net->config, net->n_layers),
+                             .n_params = count_params(&net->config)};
+    if (alloc_memory(net) == KAN_OK && initial_grids(net) == KAN_OK) return net;
+    kan_net_free(net);
+    return NULL;
+}
+
+kan_net *kan_net_alloc(const kan_net_config *config) {
+    assert(!kan_net_check(config));
+    kan_net *net = net_alloc_empty(config);
+    for (size_t l = 0; net && l < net->n_layers; ++l) {
+        kan_random random = kan_random_seed(net->config.seed, l);
+        if (init_layer(&net->config, &net->layers[l], &random) != KAN_OK) {
+            kan_net_free(net);
+            return NULL;
+        }
+    }
+    if (net) /* freezes what can never move */
+        kan_net_set_trainable(net, (kan_edge){KAN_EVERY, KAN_EVERY, KAN_EVERY},
+                              KAN_PART_BASE | KAN_PART_SPLINE, true);
+    return net;
+}
+
+kan_net *kan_net_copy(const kan_net *net) {
+    kan_net *copy = net_alloc_empty(&net->config);
+    if (!copy) return NULL;
+    memcpy(copy->model.theta, net->model.theta, net->model.n_params * sizeof *net->model.theta);
+    memcpy(copy->trainable, net->trainable, net->model.n_params);
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        const layer *a = &net->layers[l];
+        memcpy(copy->edges[l], net->edges[l], a->n_in * a->n_out);
+        for (size_t i = 0; i < a->n_in; ++i) net_copy_grid(copy, l, i, &a->basis[i]);
+    }
+    return copy;
+}
+
+void kan_net_free(kan_net *net) {
+    if (!net) return;
+    for (size_t l = 0; l < net->n_layers; ++l) free(net->edges[l]);
+    free(net->trainable);
+    free(net->bases);
+    kan_work_free(net->memory);
+    free(net);
+}
+
+/* ---- looking at a net, and changing what may move ----------------------------------------------- */
+
+kan_model *kan_net_model(kan_net *net) {
+    return &net->model;
+}
+
+const kan_net_config *kan_net_get_config(const kan_net *net) {
+    return &net->config;
+}
+
+size_t kan_net_n_layers(const kan_net *net) {
+    return net->n_layers;
+}
+
+size_t kan_net_n_in(const kan_net *net, size_t l) {
+    return net->layers[l].n_in;
+}
+
+size_t kan_net_n_out(const kan_net *net, size_t l) {
+    return net->layers[l].n_out;
+}
+
+size_t kan_net_n_edges(const kan_net *net) {
+    size_t n = 0;
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t e = 0; e < net->layers[l].n_in * net->layers[l].n_out; ++e)
+            n += net->edges[l][e] != 0;
+    return n;
+}
+
+kan_basis kan_net_basis(const kan_net *net, size_t l, size_t in) {
+    return net->layers[l].basis[in];
+}
+
+double *kan_net_layer_theta(kan_net *net, size_t l) {
+    return net->layers[l].theta;
+}
+
+void kan_net_edge_curve(const kan_net *net, kan_edge edge, size_t n, const double *t, double *phi) {
+    const layer *a = &net->layers[edge.layer];
+    const double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
+    const double base_weight = coef[layer_n_basis(a) * a->n_out];
+    for (size_t j = 0; j < n; ++j) {
+        double spline[3], base, slope;
+        kan_spline_eval(&a->basis[edge.in], coef, a->n_out, t[j], spline);
+        layer_base(a->base, 1, &t[j], 1, &base, &slope);
+        phi[j] = base_weight * base + spline[0];
+    }
+}
+
+bool kan_net_has_edge(const kan_net *net, kan_edge edge) {
+    return net->edges[edge.layer][edge.in * net->layers[edge.layer].n_out + edge.out] != 0;
+}
+
+static void set_edge_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable) {
+    const layer *a = &net->layers[edge.layer];
+    const size_t n_basis = layer_n_basis(a), n_out = a->n_out;
+    uint8_t *entry = net->trainable + (a->theta - net->model.theta) + edge.in * layer_input_size(a) +
+                     edge.out;
+    if (!kan_net_has_edge(net, edge)) trainable = false;
+    if (parts & KAN_PART_SPLINE)
+        for (size_t b = 0; b < n_basis; ++b) entry[b * n_out] = trainable;
+    /* without a base function its weights would be parameters that do nothing */
+    if (parts & KAN_PART_BASE) entry[n_basis * n_out] = trainable && a->base != KAN_BASE_ZERO;
+}
+
+/* Whether an index is meant by an entry of an edge that may be KAN_EVERY. */
+static bool means(size_t pattern, size_t index) {
+    return pattern == KAN_EVERY || pattern == index;
+}
+
+void kan_net_set_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable) {
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t i = 0; i < net->layers[l].n_in && means(edge.layer, l); ++i)
+            for (size_t o = 0; o < net->layers[l].n_out && means(edge.in, i); ++o)
+                if (means(edge.out, o)) set_edge_trainable(net, (kan_edge){l, i, o}, parts, trainable);
+}
+
+void kan_net_remove_edge(kan_net *net, kan_edge edge) {
+    const layer *a = &net->layers[edge.layer];
+    double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
+    net->edges[edge.layer][edge.in * a->n_out + edge.out] = 0;
+    for (size_t b = 0; b <= layer_n_basis(a); ++b) coef[b * a->n_out] = 0.0;
+    set_edge_trainable(net, edge, KAN_PART_BASE | KAN_PART_SPLINE, false);
+}

@@ -1,0 +1,118 @@
+/* kan/net.h - Kolmogorov-Arnold networks.
+ *
+ * A layer bends every input and mixes the results:
+ *
+ *     y[o] = sum_i phi_io(x[i]),    phi_io(x) = base[i][o] b(x) + sum_r coef[i][r][o] B_r(x; knots of
+ * i)
+ *
+ * A level of the network has adding nodes, whose value is one y[o], and multiplying nodes of arity a,
+ * whose value is the product of a of the y[o]. The layer below it has so many outputs: n_add + sum of
+ * arities, the adding ones first. (Liu et al., KAN: arXiv 2404.19756, eq. 2.10 - 2.12; KAN 2.0: arXiv
+ * 2408.10205, section 3.)
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_KAN_NET_H
+#define KAN_KAN_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/file.h"
+#include "core/model.h"
+#include "core/status.h"
+#include "splines/basis.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+enum { KAN_MAX_LEVELS = 17 }; /* levels of nodes: 16 layers */
+
+typedef enum kan_base { KAN_BASE_SILU = 0, KAN_BASE_IDENTITY, KAN_BASE_ZERO, KAN_N_BASES } kan_base;
+
+/* How parameters start; G = n_cells, k = degree, U and N uniform and normal.
+ *   REFERENCE  pykan's: base ~ U(-1, 1) / sqrt(n_in); coef = the spline of smallest coefficients
+ * through noise * U(-1/2, 1/2) / G at the G + 1 breakpoints, over sqrt(n_in) GLOROT     base ~ N(0,
+ * s_r^2), coef ~ N(0, s_b^2), with x uniform on [lo, hi] and gain = sd(x): s_b^2 = 2 gain^2 / ((G+k+1)
+ * (n_in mean B^2 + n_out mean B'^2)), s_r the same with b POWER      base ~ N(0, s_r^2), s_r = (n_in
+ * (G+k+1))^-power_base; coef with power_spline GLOROT and POWER: Rigas et al., arXiv 2509.03417. */
+typedef enum kan_init { KAN_INIT_REFERENCE = 0, KAN_INIT_GLOROT, KAN_INIT_POWER, KAN_N_INITS } kan_init;
+
+/* What is asked for. Every zero means the default in brackets. */
+typedef struct kan_net_config {
+    size_t width[KAN_MAX_LEVELS + 1]; /* adding nodes of each level: {2, 5, 1} */
+    size_t mult[KAN_MAX_LEVELS + 1]; /* multiplying nodes; the first level with neither ends the list */
+    size_t
+        arity[KAN_MAX_LEVELS + 1]; /* factors of a multiplying node                             [2]  */
+    size_t n_cells, degree;        /* grid cells and polynomial degree                        [5, 3]  */
+    double lo, hi;                 /* the initial grid of every node                        [-1, 1]  */
+    kan_base base;                 /* b                                                       [silu]  */
+    kan_init init;                 /*                                                    [REFERENCE]  */
+    double noise;                  /* of REFERENCE                                             [0.3]  */
+    double power_base, power_spline; /* of POWER                                         [0.25, 1.75] */
+    uint64_t seed;
+} kan_net_config;
+
+/* Edge from node `in` of level `layer` to output `out` of that layer. KAN_EVERY stands for all of them.
+ */
+#define KAN_EVERY SIZE_MAX
+typedef struct kan_edge {
+    size_t layer, in, out;
+} kan_edge;
+
+/* The two parts of an edge, to be combined with |. */
+enum { KAN_PART_BASE = 1, KAN_PART_SPLINE = 2 };
+
+typedef struct kan_net kan_net;
+
+/* "silu", "reference", ..; and back: KAN_N_BASES, KAN_N_INITS for a name that is none. */
+const char *kan_net_base_name(kan_base base);
+kan_base kan_net_base_from_name(const char *name);
+const char *kan_net_init_name(kan_init init);
+kan_init kan_net_init_from_name(const char *name);
+
+/* Parameters of a network of that config; SIZE_MAX where their number overflows. */
+size_t kan_net_count(const kan_net_config *config);
+
+const char *kan_net_check(const kan_net_config *config); /* NULL, or what is wrong with it            */
+kan_net *kan_net_alloc(const kan_net_config *config);    /* a config that passes; NULL without memory */
+kan_net *kan_net_copy(const kan_net *net); /* grids, parameters, masks; NULL without memory */
+kan_net *kan_net_load(const kan_file *file, kan_error *error); /* KAN_EFORMAT, KAN_ENOMEM */
+void kan_net_free(kan_net *net);
+
+kan_model *kan_net_model(kan_net *net); /* the contract; owned by net */
+
+/* What the net is: the config with its defaults filled in; n_cells that of layer 0. */
+const kan_net_config *kan_net_get_config(const kan_net *net);
+
+size_t kan_net_n_layers(const kan_net *net);
+size_t kan_net_n_in(const kan_net *net, size_t layer); /* nodes below the layer */
+size_t kan_net_n_out(const kan_net *net,
+                     size_t layer);         /* outputs of the layer, before multiplication      */
+size_t kan_net_n_edges(const kan_net *net); /* edges that are not removed                       */
+
+/* The grid of node `in` below the layer: a view into the net, good until the grid is changed. */
+kan_basis kan_net_basis(const kan_net *net, size_t layer, size_t in);
+
+/* The parameters of a layer inside theta: [n_in][n_cells + degree + 1][n_out], the last row of each
+ * input being the base weights. */
+double *kan_net_layer_theta(kan_net *net, size_t layer);
+
+/* phi [n] of the edge at t [n]. */
+void kan_net_edge_curve(const kan_net *net, kan_edge edge, size_t n, const double *t, double *phi);
+
+/* Freezes or frees the parameters of the given parts of an edge, or of many edges. Removed edges stay
+ * frozen, and so do base weights where b is zero. */
+void kan_net_set_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable);
+
+/* Removes an edge: it becomes the zero function, its parameters are zero and frozen for good. */
+void kan_net_remove_edge(kan_net *net, kan_edge edge);
+bool kan_net_has_edge(const kan_net *net, kan_edge edge);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,189 @@
+/* kan/net_file.c - networks to and from model files.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "kan/net.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kan/net_private.h"
+
+/* "2,5,1" from the entries of a list that goes with the levels. */
+static kan_status set_list(kan_file *file, const char *name, const size_t *list, size_t n,
+                           kan_error *error) {
+    char text[24 * KAN_MAX_LEVELS] = "";
+    size_t used = 0;
+    for (size_t j = 0; j < n; ++j)
+        used += (size_t)snprintf(text + used, sizeof text - used, j ? ",%zu" : "%zu", list[j]);
+    return kan_file_set(file, name, text, error);
+}
+
+static kan_status set_number(kan_file *file, const char *name, double value, kan_error *error) {
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    return kan_file_set(file, name, text, error);
+}
+
+static kan_status save_config(const kan_net *net, kan_file *file, kan_error *error) {
+    const kan_net_config *c = &net->config;
+    const size_t n_levels = net->n_layers + 1;
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
+    kan_status status = set_list(file, "kan.width", c->width, n_levels, error);
+    if (!status) status = set_list(file, "kan.mult", c->mult, n_levels, error);
+    if (!status) status = set_list(file, "kan.arity", c->arity, n_levels, error);
+    if (!status) status = set_list(file, "kan.n_cells", &c->n_cells, 1, error);
+    if (!status) status = set_list(file, "kan.degree", &c->degree, 1, error);
+    if (!status) status = set_number(file, "kan.lo", c->lo, error);
+    if (!status) status = set_number(file, "kan.hi", c->hi, error);
+    if (!status) status = kan_file_set(file, "kan.base", kan_net_base_name(c->base), error);
+    if (!status) status = kan_file_set(file, "kan.init", kan_net_init_name(c->init), error);
+    if (!status) status = set_number(file, "kan.noise", c->noise, error);
+    if (!status) status = set_number(file, "kan.power_base", c->power_base, error);
+    if (!status) status = set_number(file, "kan.power_spline", c->power_spline, error);
+    if (!status) status = kan_file_set(file, "kan.seed", seed, error);
+    return status;
+}
+
+/* The tensors of a layer: their names, types and shapes, used to save and to load. */
+typedef struct tensor {
+    char name[32];
+    kan_dtype dtype;
+    size_t n_dims, shape[3];
+    void *values;
+    size_t bytes;
+} tensor;
+
+enum { LAYER_TENSORS = 4 };
+
+static tensor layer_tensor(const kan_net *net, size_t l, size_t which) {
+    static const char *const names[LAYER_TENSORS] = {"knots", "theta", "trainable", "edges"};
+    const layer *a = &net->layers[l];
+    const size_t n_knots = kan_knots_count(a->degree, a->n_cells), rows = layer_n_basis(a) + 1;
+    const size_t n_theta = a->n_in * rows * a->n_out;
+    tensor t = {.dtype = which < 2 ? KAN_F64 : KAN_U8, .n_dims = 3, .shape = {a->n_in, rows, a->n_out}};
+    snprintf(t.name, sizeof t.name, "layer%zu.%s", l, names[which]);
+    switch (which) {
+    case 0:
+        t.n_dims = 2, t.shape[1] = n_knots;
+        t.values = a->knots, t.bytes = a->n_in * n_knots * sizeof(double);
+        break;
+    case 1: t.values = a->theta, t.bytes = n_theta * sizeof(double); break;
+    case 2: t.values = net->trainable + (a->theta - net->model.theta), t.bytes = n_theta; break;
+    default:
+        t.n_dims = 2, t.shape[1] = a->n_out;
+        t.values = net->edges[l], t.bytes = a->n_in * a->n_out;
+    }
+    return t;
+}
+
+kan_status net_save(const void *self, kan_file *file, kan_error *error) {
+    const kan_net *net = self;
+    kan_status status = save_config(net, file, error);
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t which = 0; which < LAYER_TENSORS && status == KAN_OK; ++which) {
+            const tensor t = layer_tensor(net, l, which);
+            status = kan_file_add(file, t.name, t.dtype, t.n_dims, t.shape, t.values, error);
+        }
+    return status;
+}
+
+static kan_status get_list(const kan_file *file, const char *name, size_t *list, size_t max, size_t *n,
+                           kan_error *error) {
+    const char *text = kan_file_get(file, name);
+    *n = 0;
+    while (text && *n < max) {
+        char *end;
+        if (*text < '0' || *text > '9') break;
+        const unsigned long long value = strtoull(text, &end, 10);
+        if (value > UINT32_MAX) break;
+        list[(*n)++] = (size_t)value;
+        if (*end == '\0') return KAN_OK;
+        if (*end != ',') break;
+        text = end + 1;
+    }
+    return kan_status_fail(error, KAN_EFORMAT, "model file: the text \"%s\" is missing or damaged",
+                           name);
+}
+
+static kan_status get_number(const kan_file *file, const char *name, double *value, kan_error *error) {
+    const char *text = kan_file_get(file, name);
+    char *end = NULL;
+    if (text) *value = strtod(text, &end);
+    if (text && end != text && *end == '\0' && isfinite(*value)) return KAN_OK;
+    return kan_status_fail(error, KAN_EFORMAT, "model file: the text \"%s\" is missing or damaged",
+                           name);
+}
+
+static kan_status load_config(const kan_file *file, kan_net_config *c, kan_error *error) {
+    size_t n_levels = 0, n_mult = 0, n_arity = 0, one = 0;
+    const char *base = kan_file_get(file, "kan.base"), *init = kan_file_get(file, "kan.init");
+    const char *seed = kan_file_get(file, "kan.seed");
+    kan_status status = get_list(file, "kan.width", c->width, KAN_MAX_LEVELS, &n_levels, error);
+    if (!status) status = get_list(file, "kan.mult", c->mult, KAN_MAX_LEVELS, &n_mult, error);
+    if (!status) status = get_list(file, "kan.arity", c->arity, KAN_MAX_LEVELS, &n_arity, error);
+    if (!status) status = get_list(file, "kan.n_cells", &c->n_cells, 1, &one, error);
+    if (!status) status = get_list(file, "kan.degree", &c->degree, 1, &one, error);
+    if (!status) status = get_number(file, "kan.lo", &c->lo, error);
+    if (!status) status = get_number(file, "kan.hi", &c->hi, error);
+    if (!status) status = get_number(file, "kan.noise", &c->noise, error);
+    if (!status) status = get_number(file, "kan.power_base", &c->power_base, error);
+    if (!status) status = get_number(file, "kan.power_spline", &c->power_spline, error);
+    if (status != KAN_OK) return status;
+    c->base = base ? kan_net_base_from_name(base) : KAN_N_BASES;
+    c->init = init ? kan_net_init_from_name(init) : KAN_N_INITS;
+    c->seed = seed ? strtoull(seed, NULL, 10) : 0;
+    const char *wrong = kan_net_check(c);
+    if (!wrong && (n_mult != n_levels || n_arity != n_levels)) wrong = "its levels do not agree";
+    return wrong ? kan_status_fail(error, KAN_EFORMAT, "model file: %s", wrong) : KAN_OK;
+}
+
+static kan_status load_layer(kan_net *net, const kan_file *file, size_t l, kan_error *error) {
+    layer *a = &net->layers[l];
+    for (size_t which = 0; which < LAYER_TENSORS; ++which) {
+        const tensor t = layer_tensor(net, l, which);
+        const void *values = kan_file_find(file, t.name, t.dtype, t.n_dims, t.shape, error);
+        if (!values) return KAN_EFORMAT;
+        memcpy(t.values, values, t.bytes);
+    }
+    for (size_t i = 0; i < a->n_in; ++i) {
+        const double *knots = a->basis[i].knots;
+        const char *wrong = kan_knots_check(a->degree, a->n_cells, knots);
+        if (wrong) return kan_status_fail(error, KAN_EFORMAT, "model file: layer%zu: %s", l, wrong);
+        const kan_status status = net_set_knots(net, l, i, knots, error);
+        if (status != KAN_OK) return status;
+    }
+    return KAN_OK;
+}
+
+/* Whether the file holds every parameter: there is no memory for sizes that it only claims. */
+static bool has_parameters(const kan_file *file, const kan_net_config *c, kan_error *error) {
+    for (size_t l = 0; net_n_nodes(c, l + 1) > 0; ++l) {
+        const size_t shape[3] = {net_n_nodes(c, l), c->n_cells + c->degree + 1, net_n_sub(c, l + 1)};
+        char name[32];
+        snprintf(name, sizeof name, "layer%zu.theta", l);
+        if (!kan_file_find(file, name, KAN_F64, 3, shape, error)) return false;
+    }
+    return true;
+}
+
+kan_net *kan_net_load(const kan_file *file, kan_error *error) {
+    kan_net_config config = {.n_cells = 0};
+    const char *model = kan_file_get(file, "model");
+    if (!model || strcmp(model, "kan") != 0) {
+        kan_status_fail(error, KAN_EFORMAT, "model file: this is not a KAN");
+        return NULL;
+    }
+    if (load_config(file, &config, error) != KAN_OK) return NULL;
+    if (!has_parameters(file, &config, error)) return NULL;
+    kan_net *net = net_alloc_empty(&config);
+    kan_status status = net ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "model file: out of memory");
+    for (size_t l = 0; net && l < net->n_layers && status == KAN_OK; ++l)
+        status = load_layer(net, file, l, error);
+    if (status == KAN_OK) return net;
+    kan_net_free(net);
+    return NULL;
+}

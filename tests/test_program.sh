@@ -1,0 +1,283 @@
+#!/bin/sh
+# The program as people meet it: test_program.sh PATH-OF-KAN. Bad input first, then the way from a table
+# to a saved model and back. What the program computes is computed again by awk.
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -u
+LC_ALL=C
+export LC_ALL
+kan=$1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+checks=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+}
+
+# ok DESCRIPTION COMMAND...: the command succeeds
+ok() {
+    what=$1
+    shift
+    checks=$((checks + 1))
+    "$@" || fail "$what"
+}
+
+# refused STATUS 'WORD|WORD|..' ARGUMENTS...: that exit status, one line on stderr beside warnings, which
+# begins with "kan: " and holds every word; and no new file.
+refused() {
+    status=$1
+    words=$2
+    shift 2
+    checks=$((checks + 1))
+    before=$(ls -A)
+    "$kan" "$@" >../out.$$ 2>../err.$$ </dev/null
+    got=$?
+    grep -v '^kan: warning: ' ../err.$$ >../lines.$$
+    [ "$got" = "$status" ] || fail "kan $*: exit status $got, not $status: $(cat ../err.$$)"
+    [ "$(wc -l <../lines.$$)" -eq 1 ] || fail "kan $*: not one line: $(cat ../err.$$)"
+    grep -q '^kan: ' ../lines.$$ || fail "kan $*: does not begin with kan: $(cat ../err.$$)"
+    old_ifs=$IFS
+    IFS='|'
+    for word in $words; do
+        grep -qF -- "$word" ../lines.$$ || fail "kan $*: no '$word' in: $(cat ../lines.$$)"
+    done
+    IFS=$old_ifs
+    [ "$(ls -A)" = "$before" ] || fail "kan $*: left a file behind: $(ls -A)"
+    rm -f ../out.$$ ../err.$$ ../lines.$$
+}
+
+# accepted ARGUMENTS...: exit status 0; output in ./out and ./err
+accepted() {
+    checks=$((checks + 1))
+    "$kan" "$@" >out 2>err </dev/null || fail "kan $*: exit status $?: $(cat err)"
+}
+
+# number FILE KEY: the first number of that key in a JSON file of ours, one key a line
+number() {
+    sed -n "s/^ *\"$2\": \([-0-9.e+]*\),*$/\1/p" "$1" | head -n 1
+}
+
+# The last "test" object's key in the JSON of train (that of "best").
+test_number() {
+    awk -v key="\"$2\":" '/"test": \{/ { inside = 1 } inside && $1 == key { gsub(",", "", $2); value = $2 }
+        /\}/ { inside = 0 } END { print value }' "$1"
+}
+
+# ---- tables ---------------------------------------------------------------------------------------
+# price = exp(sin(pi a)/2) + b^2, kind = whether b lies above a; 300 rows of a, b uniform in -1 .. 1
+awk 'BEGIN { srand(2385); pi = atan2(0, -1); print "a,b,price" > "good.csv"; print "a,b,kind" > "kinds.csv"
+    for (s = 0; s < 300; ++s) { a = 2 * rand() - 1; b = 2 * rand() - 1
+        printf "%.17g,%.17g,%.17g\n", a, b, exp(sin(pi * a) / 2) + b * b > "good.csv"
+        printf "%.17g,%.17g,%s\n", a, b, (b > a ? "\"above, or on\"" : "below") > "kinds.csv" } }'
+awk 'BEGIN { print "test_row"; for (s = 2; s < 300; s += 4) print s }' >rows
+mkdir data.csv folder
+printf 'a,b,price\n1,2,3\n4,5,6\n7,8\n9,1,2\n' >ragged.csv
+printf 'a,b,price\n1,2,3\n4,five,6\n7,8,9\n' >text.csv
+printf 'a,b,price\n1,2,3\n4,5,6\n7,nan,9\n' >nan.csv
+printf 'a,b,price\n1,2,3\n4,5,6\n7,,9\n' >hole.csv
+: >empty.csv
+printf 'a,b,price\n' >header.csv
+printf 'a,b,price\n1,2,3\n' >one_row.csv
+printf 'a,b,price\n1,2,3\n2,4,5\n3,5,8\n' >three_rows.csv
+awk 'BEGIN { print "a,b,price"; for (s = 0; s < 20; ++s) print s ","s * s % 7 ",2.5" }' >constant.csv
+awk 'BEGIN { print "a,b,kind"; for (s = 0; s < 20; ++s) print s ","s * s % 7 ",same" }' >one_class.csv
+printf 'a b price\n1\n' >name.txt
+
+# ---- bad data -------------------------------------------------------------------------------------
+refused 1 'no_such.csv' train no_such.csv -o m.kan
+refused 1 'data.csv' train data.csv -o m.kan
+refused 1 'folder' train folder -o m.kan
+refused 1 'name.txt' train name.txt -o m.kan
+refused 1 'ragged.csv|line 4' train ragged.csv -o m.kan --json m.json
+refused 1 "text.csv|line 3|'b'|'five'" train text.csv -o m.kan
+refused 1 "nan.csv|line 4|'b'|'nan'" train nan.csv -o m.kan
+refused 1 "hole.csv|line 4|'b'" train hole.csv -o m.kan
+refused 1 'empty.csv' train empty.csv -o m.kan
+refused 1 'header.csv' train header.csv -o m.kan
+refused 1 'one_row.csv|too few rows: 1' train one_row.csv -o m.kan
+refused 1 'three_rows.csv|too few rows: 3' train three_rows.csv -o m.kan
+refused 1 "constant.csv|'price'|2.5" train constant.csv -o m.kan
+refused 1 "one_class.csv|'same'" train one_class.csv -o m.kan
+refused 1 "good.csv|'cost'" train good.csv --target cost -o m.kan
+refused 1 "good.csv|'w'" train good.csv --weight w -o m.kan
+refused 1 "kinds.csv|line 2|'kind'" train kinds.csv --task regression -o m.kan
+refused 1 'no_rows' train good.csv --test-rows no_rows -o m.kan
+refused 1 'good.csv' train good.csv --test-rows good.csv -o m.kan
+refused 1 'ragged.csv|line 4' train good.csv --test ragged.csv -o m.kan
+refused 1 "fn:sin(pi*x|column" train 'fn:sin(pi*x' -o m.kan
+refused 1 'fn:1/0*x' train 'fn:1/0*x' -o m.kan
+refused 1 "nothing_like_it" train fn:nothing_like_it -o m.kan
+refused 1 'constant' train 'fn:0*x+2' -o m.kan
+refused 1 'no_such.csv' compare no_such.csv --json c.json
+refused 1 'constant.csv' compare constant.csv --json c.json
+
+# ---- bad command lines ----------------------------------------------------------------------------
+refused 64 'command'
+refused 64 "'tarin'" tarin good.csv
+refused 64 "'--tarin'" --tarin
+refused 64 'DATA' train
+refused 64 'DATA' predict m.kan
+refused 64 "'more.csv'" train good.csv more.csv
+refused 64 "'--tagret'" train good.csv --tagret price
+refused 64 "'--grid'" train good.csv --grid
+refused 64 '--seeds 0' train good.csv --seeds 0 -o m.kan
+refused 64 '--rows -5' train fn:hello --rows -5 -o m.kan
+refused 64 '--degree 9' train good.csv --degree 9 -o m.kan
+refused 64 '--grid 1e99' train good.csv --grid 1e99 -o m.kan
+refused 64 '--grid' train good.csv --grid 3,6 -o m.kan
+refused 64 '--test-fraction 1.5' train good.csv --test-fraction 1.5 -o m.kan
+refused 64 '--test-fraction nan' train good.csv --test-fraction nan -o m.kan
+refused 64 '--budget -1' train good.csv --budget -1 -o m.kan
+refused 64 '--range 1,-1' train fn:hello --range 1,-1 -o m.kan
+refused 64 'range|q' train fn:hello --range q=0,1 -o m.kan
+refused 64 '--kan 3,5,1|2 inputs' train good.csv --kan 3,5,1 -o m.kan
+refused 64 '--kan 2,5,2|1 output' train good.csv --kan 2,5,2 -o m.kan
+refused 64 '--kan 2,five,1' train good.csv --kan 2,five,1 -o m.kan
+refused 64 '--kan 2,100000,100000,1|parameters' train good.csv --kan 2,100000,100000,1 -o m.kan
+refused 64 '--mlp 2,3+2m,1' train good.csv --mlp 2,3+2m,1 -o m.kan
+refused 64 'one model' train good.csv --kan 2,5,1 --mlp 2,5,1 -o m.kan
+refused 64 '--grid' train good.csv --mlp 2,5,1 --grid 3 -o m.kan
+refused 64 '--activation' train good.csv --activation tanh -o m.kan
+refused 64 '--rate|adam' train good.csv --optimizer lbfgs --rate 0.1 -o m.kan
+refused 64 '--test-rows' train good.csv --test-rows rows --test-fraction 0.3 -o m.kan
+refused 64 '--target' train fn:hello --target x -o m.kan
+refused 64 '--noise' train good.csv --noise 0.1 -o m.kan
+refused 64 '--seeds|kan predict' predict m.kan good.csv --seeds 3
+refused 64 '--rows' data --rows 5
+refused 64 '--seeds 0' compare fn:hello --seeds 0 --json c.json
+
+# ---- places that cannot be written ------------------------------------------------------------------
+refused 1 'nowhere/m.kan' train good.csv -o nowhere/m.kan
+refused 1 'folder' train good.csv -o folder
+refused 1 'good.csv/m.json' train good.csv --json good.csv/m.json
+refused 1 'nowhere/c.json' compare fn:hello --json nowhere/c.json
+if [ -c /dev/full ]; then
+    refused 1 '/dev/full' data hello -o /dev/full
+fi
+
+# ---- from a table to a model and back ---------------------------------------------------------------
+accepted train good.csv --test-rows rows --steps 60 --seeds 2 -o good.kan --json train.json
+ok 'train leaves the model and its record only' [ "$(ls good.kan* train.json*)" = "good.kan
+train.json" ]
+ok 'two seeds make two runs' [ "$(grep -c '"evaluations"' train.json)" -eq 3 ]
+
+# the test rows alone, with the columns in another order and one more; then without the target
+awk -F, 'NR == FNR { if (FNR > 1) listed[$1] = 1; next }
+    FNR == 1 || (FNR - 2) in listed { print $3 "," $2 ",0.5," $1 }' rows good.csv | sed '1s/0.5/unused/' >test.csv
+awk -F, '{ print $2 "," $4 }' test.csv >no_target.csv
+accepted predict good.kan test.csv -o predicted.csv --json predict.json
+accepted predict good.kan no_target.csv -o blind.csv --json blind.json
+for key in rmse mae r2; do
+    ok "predict repeats what train said of the test rows ($key)" \
+        [ "$(number predict.json $key)" = "$(test_number train.json $key)" ]
+done
+ok 'the target is not needed' cmp -s predicted.csv blind.csv
+ok 'without a target there are no metrics' grep -q '"metrics": null' blind.json
+ok 'predictions have the name of the target' [ "$(head -n 1 predicted.csv)" = price ]
+paste -d, test.csv predicted.csv | awk -F, -v said="$(number predict.json rmse)" '
+    NR > 1 { sum += ($1 - $5) ^ 2; ++n }
+    END { rmse = sqrt(sum / n); exit !(n == 75 && said > 0 && (rmse / said - 1) ^ 2 < 1e-20) }'
+ok 'the RMSE is that of the file that was written' [ $? -eq 0 ]
+ok 'the model learned something' awk -v rmse="$(number predict.json rmse)" 'BEGIN { exit !(rmse < 0.1) }'
+"$kan" predict good.kan test.csv >shown 2>metrics
+ok 'without -o predictions go to standard output' cmp -s shown predicted.csv
+ok 'and the metrics to standard error' grep -q '^75 rows: rmse' metrics
+accepted train good.csv --test-rows rows --steps 60 --seeds 2 --threads 1 -o again.kan --json again.json
+accepted predict again.kan test.csv -o again.csv
+ok 'the same command makes the same model' cmp -s again.csv predicted.csv
+
+accepted info good.kan --json info.json
+for word in 'kan' '2,5,1' '5 cells, degree 3' 'silu' 'regression' 'a, b' 'price' '--seeds 2'; do
+    ok "info says $word" grep -qF -- "$word" out
+done
+ok 'info has the parameters of train' [ "$(number info.json parameters)" = "$(number train.json parameters)" ]
+
+# ---- classes ------------------------------------------------------------------------------------------
+accepted train kinds.csv --mlp 2,8,2 --optimizer adam --steps 400 --test-rows rows -o kinds.kan --json kinds.json
+awk 'NR == FNR { if (FNR > 1) listed[$1] = 1; next } FNR == 1 || (FNR - 2) in listed' rows kinds.csv >test_kinds.csv
+accepted predict kinds.kan test_kinds.csv -o classes.csv --json classes.json
+ok 'a class with a comma is quoted' [ "$(head -n 1 classes.csv)" = 'class,"p_above, or on",p_below' ]
+sed 's/"above, or on"/above/' test_kinds.csv | cut -d, -f3 >truth
+sed 's/"above, or on"/above/' classes.csv | paste -d, truth - | awk -F, -v said="$(number classes.json accuracy)" '
+    NR > 1 { ++n; right += $1 == $2; if (($3 + $4 - 1) ^ 2 > 1e-28 || ($3 > $4) != ($2 == "above")) bad = 1 }
+    END { exit !(n == 75 && !bad && said > 0.5 && (right / n - said) ^ 2 < 1e-24) }'
+ok 'the accuracy and the probabilities are those of the file' [ $? -eq 0 ]
+for key in accuracy macro_f1 cross_entropy; do
+    ok "predict repeats what train said of the test rows ($key)" \
+        [ "$(number classes.json $key)" = "$(test_number kinds.json $key)" ]
+done
+accepted info kinds.kan
+ok 'info lists the classes' grep -q 'classes *2: above, or on, below' out
+
+# ---- models that do not fit, and models that are broken -------------------------------------------------
+awk -F, '{ print $1 "," $3 }' good.csv >lacking.csv
+refused 1 "lacking.csv|'b'" predict good.kan lacking.csv -o p.csv
+refused 1 "text.csv|line 3" predict good.kan text.csv -o p.csv
+sed 's/below/beside/' kinds.csv >unknown.csv
+refused 1 "unknown.csv|line|'beside'" predict kinds.kan unknown.csv -o p.csv
+refused 1 'fn:j0' predict good.kan fn:j0 -o p.csv
+refused 1 'nowhere/p.csv' predict good.kan good.csv -o nowhere/p.csv
+refused 1 'no_such.kan' predict no_such.kan good.csv -o p.csv
+refused 1 'good.csv' predict good.csv good.csv -o p.csv
+refused 1 'no_such.kan' info no_such.kan --json i.json
+size=$(wc -c <good.kan)
+for n in 0 7 100 $((size / 2)) $((size - 1)); do
+    head -c "$n" good.kan >cut.kan
+    refused 1 'cut.kan' info cut.kan --json i.json
+done
+{ head -c $((size - 20)) good.kan; printf 'X'; tail -c 19 good.kan; } >flipped.kan
+refused 1 'flipped.kan|checksum' predict flipped.kan good.csv -o p.csv
+
+# ---- warnings, after which training goes on --------------------------------------------------------------
+awk -F, '{ print (NR == 1 ? "unmoved" : 7) "," $0 }' good.csv >unmoved.csv
+accepted train unmoved.csv --steps 5 -o unmoved.kan
+ok 'one warning names the constant column' [ "$(cat err)" = 'kan: warning: unmoved.csv: constant input column: unmoved' ]
+ok 'and the model is written' [ -s unmoved.kan ]
+{ cat kinds.csv; echo '0.5,0.25,lonely'; } >lonely.csv
+accepted train lonely.csv --steps 5 -o lonely.kan
+ok 'one warning names the class with a single row' \
+    [ "$(cat err)" = 'kan: warning: lonely.csv: class with a single training row: lonely' ]
+
+# ---- the rest -----------------------------------------------------------------------------------------
+accepted data --json data.json
+ok 'the list has the first example' grep -q '^fn:hello .*exp(sin(pi\*x)+y^2)' out
+accepted data hello --rows 17 --range 0,2 --range y=-3,-2 --data-seed 3 -o hello.csv
+awk -F, 'BEGIN { pi = atan2(0, -1) }
+    NR > 1 { d = exp(sin(pi * $1) + $2 * $2) / $3 - 1; if (d * d > 1e-24 || $1 < 0 || $1 > 2 || $2 < -3 || $2 > -2) bad = 1 }
+    END { exit bad || NR != 18 }' hello.csv
+ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
+accepted --help
+cp out help
+for command in compare train predict info data; do
+    ok "--help lists $command" grep -q "kan $command " help
+    accepted "$command" --help
+    ok "$command --help says how it is called" grep -q "^Usage: kan $command" out
+done
+accepted --version
+ok 'the version is one line' [ "$(wc -l <out)" -eq 1 ]
+
+# a stopped training writes what it has; it has begun when it has said what it trains
+"$kan" train fn:hello --budget 60 -o stopped.kan --json stopped.json >out 2>err &
+pid=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    grep -q '^model' out && break
+    sleep 0.1
+done
+kill -TERM "$pid"
+wait "$pid"
+ok 'a stopped training exits with 130' [ $? -eq 130 ]
+ok 'and says so in one line' [ "$(grep -c '^kan: interrupted' err)" -eq 1 ]
+ok 'and writes its record' grep -q '"interrupted": true' stopped.json
+accepted predict stopped.kan fn:hello -o stopped.csv
+ok 'and a model that can be used' [ "$(wc -l <stopped.csv)" -eq 1001 ]
+
+if command -v python3 >/dev/null; then
+    for file in *.json; do ok "$file is JSON" python3 -m json.tool "$file" /dev/null; done
+fi
+
+echo "$checks checks, $failures failures"
+[ "$failures" -eq 0 ] && [ "$checks" -gt 150 ]

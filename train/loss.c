@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "train/loss.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* l = 1/n_out sum_o (y_hat[o] - y[o])^2        dl/dy_hat[o] = 2/n_out (y_hat[o] - y[o]) */
+static double mse(size_t batch, size_t n_out, const double *y_hat, const double *y,
+                  const double *weight, double scale, double *dy) {
+    const double mean = 1.0 / (double)n_out;
+    double sum = 0.0;
+    for (size_t s = 0; s < batch; ++s) {
+        const double w = weight ? weight[s] : 1.0, slope = 2.0 * mean * scale * w;
+        const double *z = y_hat + s * n_out, *target = y + s * n_out;
+        double squares = 0.0;
+        for (size_t o = 0; o < n_out; ++o) {
+            const double r = z[o] - target[o];
+            squares += r * r;
+            if (dy) dy[s * n_out + o] = slope * r;
+        }
+        sum += w * squares;
+    }
+    return scale * (mean * sum);
+}
+
+static size_t class_index(double y, size_t n_out) {
+    assert(y >= 0.0 && y < (double)n_out && floor(y) == y && "a class is an integer 0 .. n_out-1");
+    (void)n_out;
+    return (size_t)y;
+}
+
+size_t kan_loss_class(size_t n_out, const double *logits) {
+    assert(n_out > 0 && "at least one class");
+    size_t top = 0;
+    for (size_t o = 1; o < n_out; ++o)
+        if (logits[o] > logits[top]) top = o;
+    return top;
+}
+
+/* Of one sample with logits z, with e_o = exp(z_o - z_top) and rest = sum of e_o over o other than top:
+ *
+ *     l = log(1 + rest) + z_top - z_class        dl/dz_o = e_o / (1 + rest) - [o = class]
+ *
+ * A certain prediction has a rest far below 1: log1p keeps its digits, and so does -rest / (1 + rest),
+ * the slope of the class that is top. slope holds `weight` times dl/dz, unless NULL. */
+static double sample_cross_entropy(size_t n_out, const double *z, size_t class, double weight,
+                                   double *slope) {
+    const size_t top = kan_loss_class(n_out, z);
+    double rest = 0.0;
+    for (size_t o = 0; o < n_out; ++o) {
+        const double e = exp(z[o] - z[top]);
+        if (o != top) rest += e;
+        if (slope) slope[o] = e;
+    }
+    if (slope) {
+        for (size_t o = 0; o < n_out; ++o) slope[o] *= weight / (1.0 + rest);
+        slope[class] = class == top ? -weight * (rest / (1.0 + rest)) : slope[class] - weight;
+    }
+    return log1p(rest) + (z[top] - z[class]);
+}
+
+static double cross_entropy(size_t batch, size_t n_out, const double *y_hat, const double *y,
+                            const double *weight, double scale, double *dy) {
+    double sum = 0.0;
+    for (size_t s = 0; s < batch; ++s) {
+        const double w = weight ? weight[s] : 1.0;
+        sum += w * sample_cross_entropy(n_out, y_hat + s * n_out, class_index(y[s], n_out), scale * w,
+                                        dy ? dy + s * n_out : NULL);
+    }
+    return scale * sum;
+}
+
+static const kan_loss mse_loss = {"mse", mse}, cross_entropy_loss = {"cross entropy", cross_entropy};
+
+const kan_loss *const kan_loss_mse = &mse_loss;
+const kan_loss *const kan_loss_cross_entropy = &cross_entropy_loss;
+
+const kan_loss *kan_loss_of_task(kan_task task) {
+    return task == KAN_CLASSIFICATION ? kan_loss_cross_entropy : kan_loss_mse;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "train/trainer.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/random.h"
+#include "core/work.h"
+#include "train/adam.h"
+#include "train/lbfgs.h"
+
+static const double pi = 3.14159265358979323846;
+
+/* Rows that go through the model at once: bounds the working memory, and sums over more rows are sums
+ * over blocks in their order. */
+enum { BLOCK = 1024 };
+
+struct kan_trainer_state {
+    kan_model *model;
+    const kan_dataset *data;
+    kan_train_options options; /* defaults filled in */
+    size_t block;              /* rows of the buffers */
+    double *x, *y, *weight;    /* a block of samples, gathered                           */
+    double *y_hat, *dy, *work; /* what the model makes of it                             */
+    double *grad;              /* [n_params]                                             */
+    double *theta;             /* [n_params] L-BFGS: the point it moves                  */
+    double *best;              /* [n_params] best parameters so far                      */
+    size_t *rows;              /* [n] Adam: order of the rows in this epoch              */
+    kan_random random;
+    kan_adam *adam;
+    kan_lbfgs *lbfgs;
+    kan_record *history;
+    size_t looks_without_gain; /* at the validation rows */
+    double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
+    double cpu_start, wall_start;
+};
+
+static double seconds_of(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static kan_train_options with_defaults(const kan_train_options *given, const kan_dataset *d) {
+    kan_train_options o = given ? *given : (kan_train_options){.steps = 0};
+    const bool adam = o.optimizer == KAN_ADAM;
+    if (!o.loss) o.loss = kan_loss_of_task(d->task);
+    if (o.steps == 0) o.steps = adam ? 1000 : 100;
+    if (o.batch == 0) o.batch = 64;
+    if (!adam || o.batch > d->n) o.batch = d->n;
+    if (o.check_every == 0) o.check_every = (d->n + o.batch - 1) / o.batch;
+    if (o.rate == 0.0) o.rate = 1e-3;
+    return o;
+}
+
+/* ---- a pass over rows --------------------------------------------------------------------------- */
+
+/* The samples of a block: pointers into the data where they lie there as they are needed, else
+ * gathered. */
+typedef struct samples {
+    const double *x, *y, *weight;
+} samples;
+
+static samples gather(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
+                      const size_t *rows) {
+    if (!rows && d->x) {
+        const double *weight = d->weight ? d->weight + first : NULL;
+        return (samples){d->x + first * d->n_in, d->y + first * kan_dataset_y_width(d), weight};
+    }
+    kan_dataset_batch(d, first, n, rows ? rows + first : NULL, t->x, t->y, t->weight);
+    return (samples){t->x, t->y, d->weight ? t->weight : NULL};
+}
+
+static double total_weight(const kan_dataset *d, size_t first, size_t n, const size_t *rows) {
+    if (!d->weight) return (double)n;
+    double sum = 0.0;
+    for (size_t s = first; s < first + n; ++s) sum += d->weight[rows ? rows[s] : s];
+    return sum;
+}
+
+/* Mean loss of n rows from `first` on (of the list `rows`, or of the data) and, unless grad is NULL,
+ * its gradient, with the penalty in both; frozen parameters get zero. */
+static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
+                   const size_t *rows, double *grad) {
+    const kan_model *m = t->model;
+    const double scale = 1.0 / total_weight(d, first, n, rows), penalty = t->options.penalty;
+    double loss = 0.0;
+    if (grad) memset(grad, 0, m->n_params * sizeof *grad);
+    for (size_t done = 0; done < n; done += t->block) {
+        const size_t size = n - done < t->block ? n - done : t->block;
+        const samples b = gather(t, d, first + done, size, rows);
+        kan_model_forward(m, size, b.x, t->y_hat, t->work);
+        loss += t->options.loss->eval(size, m->n_out, t->y_hat, b.y, b.weight, scale,
+                                      grad ? t->dy : NULL);
+        if (!grad) continue;
+        const double share = scale * total_weight(d, first + done, size, rows);
+        if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
+        kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
+    }
+    for (size_t p = 0; grad && p < m->n_params; ++p)
+        if (!m->trainable[p]) grad[p] = 0.0;
+    return loss;
+}
+
+static double norm(size_t n, const double *v) {
+    double sum = 0.0;
+    for (size_t j = 0; j < n; ++j) sum += v[j] * v[j];
+    return sqrt(sum);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+static kan_status alloc_optimizer(kan_trainer_state *t) {
+    const kan_train_options *o = &t->options;
+    const size_t n_params = t->model->n_params;
+    if (o->optimizer == KAN_ADAM) {
+        t->adam = kan_adam_alloc(n_params, &(kan_adam_options){.decay = o->weight_decay});
+        t->rows = malloc(t->data->n * sizeof *t->rows);
+        if (!t->rows) return KAN_ENOMEM;
+        for (size_t s = 0; s < t->data->n; ++s) t->rows[s] = s;
+    } else {
+        t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
+        t->theta = kan_work_alloc(n_params);
+        if (!t->theta) return KAN_ENOMEM;
+    }
+    return t->adam || t->lbfgs ? KAN_OK : KAN_ENOMEM;
+}
+
+static kan_status alloc_buffers(kan_trainer_state *t) {
+    const kan_model *m = t->model;
+    size_t most = t->options.batch;
+    if (t->options.validation && t->options.validation->n > most) most = t->options.validation->n;
+    t->block = most < BLOCK ? most : BLOCK;
+    t->x = kan_work_alloc(t->block * m->n_in);
+    t->y = kan_work_alloc(t->block * kan_dataset_y_width(t->data));
+    t->weight = kan_work_alloc(t->block);
+    t->y_hat = kan_work_alloc(t->block * m->n_out);
+    t->dy = kan_work_alloc(t->block * m->n_out);
+    t->work = kan_work_alloc(kan_model_work_size(m, t->block));
+    t->grad = kan_work_alloc(m->n_params);
+    t->best = kan_work_alloc(m->n_params);
+    t->history = calloc(t->options.steps, sizeof *t->history);
+    const bool all = t->x && t->y && t->weight && t->y_hat && t->dy && t->work && t->grad && t->best &&
+                     t->history;
+    return all ? KAN_OK : KAN_ENOMEM;
+}
+
+static void start(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    trainer->history = t->history;
+    trainer->report = (kan_report){
+        .loss = NAN, .validation = NAN, .best = INFINITY, .gradient_norm = NAN};
+    memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+    t->random = kan_random_seed(t->options.seed, 0);
+    t->cpu_start = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    t->wall_start = seconds_of(CLOCK_MONOTONIC);
+}
+
+kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
+                               kan_error *error) {
+    assert(data->n > 0 && data->n_in == m->n_in && data->n_out == m->n_out);
+    kan_trainer *trainer = calloc(1, sizeof *trainer);
+    kan_trainer_state *t = calloc(1, sizeof *t);
+    if (trainer && t) {
+        trainer->state = t;
+        t->model = m;
+        t->data = data;
+        t->options = with_defaults(options, data);
+        if (alloc_buffers(t) == KAN_OK && alloc_optimizer(t) == KAN_OK) {
+            start(trainer);
+            return trainer;
+        }
+        t = NULL; /* freed with the trainer */
+    }
+    free(t);
+    kan_trainer_free(trainer);
+    kan_status_fail(error, KAN_ENOMEM, "trainer: out of memory");
+    return NULL;
+}
+
+void kan_trainer_free(kan_trainer *trainer) {
+    if (!trainer) return;
+    kan_trainer_state *t = trainer->state;
+    if (t) {
+        kan_work_free(t->x);
+        kan_work_free(t->y);
+        kan_work_free(t->weight);
+        kan_work_free(t->y_hat);
+        kan_work_free(t->dy);
+        kan_work_free(t->work);
+        kan_work_free(t->grad);
+        kan_work_free(t->theta);
+        kan_work_free(t->best);
+        free(t->rows);
+        free(t->history);
+        kan_adam_free(t->adam);
+        kan_lbfgs_free(t->lbfgs);
+    }
+    free(t);
+    free(trainer);
+}
+
+/* ---- one step ----------------------------------------------------------------------------------- */
+
+static double full_loss(void *context, const double *theta, double *gradient) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return pass(t, t->data, 0, t->data->n, NULL, gradient);
+}
+
+static kan_outcome lbfgs_step(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    const size_t n_params = t->model->n_params, limit = t->options.evaluations;
+    memcpy(t->theta, t->model->theta, n_params * sizeof *t->theta);
+    if (limit > 0) { /* the line search may not go past the limit */
+        const size_t left = limit > t->lbfgs->evaluations ? limit - t->lbfgs->evaluations : 1;
+        const size_t usual = 25;
+        t->lbfgs->options.max_evaluations = left < usual ? left : usual;
+    }
+    const kan_lbfgs_outcome outcome = kan_lbfgs_step(t->lbfgs, full_loss, t, t->theta);
+    memcpy(t->model->theta, t->theta, n_params * sizeof *t->theta);
+    report->evaluations = t->lbfgs->evaluations;
+    report->loss = t->lbfgs->f;
+    report->gradient_norm = norm(n_params, t->lbfgs->g);
+    if (outcome == KAN_LBFGS_CONVERGED) return KAN_CONVERGED;
+    if (outcome == KAN_LBFGS_STALLED) return KAN_STALLED;
+    return KAN_RUNNING;
+}
+
+/* rate (1 + cos(pi (step - 1) / steps)) / 2 */
+static double rate_at(const kan_train_options *o, size_t step) {
+    if (o->schedule == KAN_CONSTANT) return o->rate;
+    return o->rate * (1.0 + cos(pi * (double)(step - 1) / (double)o->steps)) / 2.0;
+}
+
+/* Keeps the parameters of the epoch with the smallest loss, for the case that a later one is not
+ * finite. */
+static void end_epoch(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    const double loss = t->epoch_loss / (double)t->data->n;
+    t->epoch_loss = 0.0;
+    if (t->options.validation || !(loss < trainer->report.best)) return;
+    trainer->report.best = loss;
+    trainer->report.best_step = trainer->report.steps;
+    memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+}
+
+static kan_outcome adam_step(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    const size_t n = t->data->n, batch = t->options.batch, n_batches = (n + batch - 1) / batch;
+    const size_t first = (report->steps - 1) % n_batches * batch,
+                 size = n - first < batch ? n - first : batch;
+    if (first == 0 && report->steps > 1) end_epoch(trainer);
+    if (first == 0 && n_batches > 1) kan_random_shuffle(&t->random, n, t->rows);
+    report->loss = pass(t, t->data, first, size, n_batches > 1 ? t->rows : NULL, t->grad);
+    report->gradient_norm = norm(t->model->n_params, t->grad);
+    ++report->evaluations;
+    t->epoch_loss += report->loss * (double)size;
+    if (isfinite(report->gradient_norm))
+        kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad, t->model->trainable,
+                      t->model->theta);
+    return KAN_RUNNING;
+}
+
+/* A look at the validation rows. Without them, L-BFGS's loss is its own judge. */
+static kan_outcome look(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    const kan_dataset *v = t->options.validation;
+    if (!v && t->options.optimizer == KAN_ADAM) return KAN_RUNNING;
+    const double value = v ? pass(t, v, 0, v->n, NULL, NULL) : report->loss;
+    if (v) report->validation = value;
+    if (value < report->best) {
+        report->best = value;
+        report->best_step = report->steps;
+        memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+        t->looks_without_gain = 0;
+        return KAN_RUNNING;
+    }
+    ++t->looks_without_gain;
+    return v && t->options.patience > 0 && t->looks_without_gain >= t->options.patience ? KAN_PATIENCE
+                                                                                        : KAN_RUNNING;
+}
+
+static kan_outcome limits(kan_trainer *trainer) {
+    const kan_train_options *o = &trainer->state->options;
+    const kan_report *report = &trainer->report;
+    if (o->stop && *o->stop) return KAN_STOPPED;
+    if (report->steps >= o->steps) return KAN_STEPS_USED;
+    if (o->evaluations > 0 && report->evaluations >= o->evaluations) return KAN_STEPS_USED;
+    if (o->seconds > 0.0 && report->seconds >= o->seconds) return KAN_STEPS_USED;
+    return KAN_RUNNING;
+}
+
+static kan_status nonfinite(kan_trainer *trainer, kan_error *error) {
+    kan_trainer_state *t = trainer->state;
+    memcpy(t->model->theta, t->best, t->model->n_params * sizeof *t->best);
+    return kan_status_fail(
+        error, KAN_ENONFINITE,
+        "training: the loss or its gradient is not finite in step %zu (loss %g); the best "
+        "parameters, of step %zu, are kept",
+        trainer->report.steps, trainer->report.loss, trainer->report.best_step);
+}
+
+kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    if (report->outcome != KAN_RUNNING) return KAN_OK;
+    ++report->steps;
+    report->outcome = t->options.optimizer == KAN_ADAM ? adam_step(trainer) : lbfgs_step(trainer);
+    if (!isfinite(report->loss) || !isfinite(report->gradient_norm)) return nonfinite(trainer, error);
+
+    const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
+    const bool due = report->steps % t->options.check_every == 0 || last;
+    const kan_outcome seen = due ? look(trainer) : KAN_RUNNING;
+    report->seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - t->cpu_start;
+    report->wall_seconds = seconds_of(CLOCK_MONOTONIC) - t->wall_start;
+    if (report->outcome == KAN_RUNNING) report->outcome = seen;
+    if (report->outcome == KAN_RUNNING) report->outcome = limits(trainer);
+    t->history[report->steps - 1] = (kan_record){
+        report->steps, report->evaluations, report->loss,
+        due && t->options.validation ? report->validation : NAN, report->seconds};
+    trainer->history_length = report->steps;
+    return KAN_OK;
+}
+
+void kan_trainer_reset(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    if (t->adam) kan_adam_reset(t->adam);
+    if (t->lbfgs) kan_lbfgs_reset(t->lbfgs);
+    memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+    trainer->report.best = INFINITY;
+    t->looks_without_gain = 0;
+    t->epoch_loss = 0.0;
+    if (trainer->report.outcome == KAN_CONVERGED || trainer->report.outcome == KAN_STALLED)
+        trainer->report.outcome = KAN_RUNNING;
+}
+
+void kan_trainer_finish(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    if (t->options.validation && isfinite(trainer->report.best))
+        memcpy(t->model->theta, t->best, t->model->n_params * sizeof *t->best);
+}
+
+kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
+                           kan_report *report, kan_error *error) {
+    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error);
+    if (!trainer) return KAN_ENOMEM;
+    kan_status status = KAN_OK;
+    while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING)
+        status = kan_trainer_step(trainer, error);
+    kan_trainer_finish(trainer);
+    if (report) *report = trainer->report;
+    kan_trainer_free(trainer);
+    return status;
+}
+
+/* ---- predictions -------------------------------------------------------------------------------- */
+
+kan_status kan_trainer_predict(const kan_model *m, const kan_dataset *d, double *y_hat,
+                               kan_error *error) {
+    const size_t block = d->n < BLOCK ? d->n : BLOCK;
+    double *work = kan_work_alloc(kan_model_work_size(m, block));
+    double *x = kan_work_alloc(kan_work_product(block, d->n_in + kan_dataset_y_width(d)));
+    kan_status status = KAN_ENOMEM;
+    if (!work || !x) goto done;
+    for (size_t first = 0; first < d->n; first += block) {
+        const size_t size = d->n - first < block ? d->n - first : block;
+        kan_dataset_batch(d, first, size, NULL, x, x + block * d->n_in, NULL);
+        kan_model_forward(m, size, x, y_hat + first * m->n_out, work);
+    }
+    status = KAN_OK;
+    for (size_t j = 0; j < d->n * m->n_out && status == KAN_OK; ++j)
+        if (!isfinite(y_hat[j]))
+            status = kan_status_fail(error, KAN_ENONFINITE, "the prediction for row %zu is %g",
+                                     j / m->n_out + 1, y_hat[j]);
+done:
+    kan_work_free(x);
+    kan_work_free(work);
+    return status == KAN_ENOMEM ? kan_status_fail(error, status, "predictions: out of memory") : status;
+}
+
+kan_status kan_trainer_evaluate(const kan_model *m, const kan_dataset *d, kan_metric *metric,
+                                kan_error *error) {
+    double *y_hat = kan_work_alloc(kan_work_product(d->n, m->n_out)),
+           *counts = kan_work_alloc(3 * m->n_out);
+    kan_status status = KAN_ENOMEM;
+    if (!y_hat || !counts) {
+        kan_status_fail(error, status, "predictions: out of memory");
+        goto done;
+    }
+    status = kan_trainer_predict(m, d, y_hat, error);
+    if (status == KAN_OK) *metric = kan_metric_eval(d, y_hat, counts);
+done:
+    kan_work_free(counts);
+    kan_work_free(y_hat);
+    return status;
+}
