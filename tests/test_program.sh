@@ -260,10 +260,12 @@ done
 accepted --version
 ok 'the version is one line' [ "$(wc -l <out)" -eq 1 ]
 
-# a stopped training writes what it has; it has begun when it has said what it trains
-"$kan" train fn:hello --budget 60 -o stopped.kan --json stopped.json >out 2>err &
+# a stopped training writes what it has; it has begun when it has said what it trains, and would go on for
+# minutes
+"$kan" train fn:four --rows 40000 --test-count 50 --kan 4,20,20,1 --optimizer lbfgs --steps 10000 \
+    -o stopped.kan --json stopped.json >out 2>err &
 pid=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for _ in $(seq 200); do
     grep -q '^model' out && break
     sleep 0.1
 done
@@ -272,7 +274,7 @@ wait "$pid"
 ok 'a stopped training exits with 130' [ $? -eq 130 ]
 ok 'and says so in one line' [ "$(grep -c '^kan: interrupted' err)" -eq 1 ]
 ok 'and writes its record' grep -q '"interrupted": true' stopped.json
-accepted predict stopped.kan fn:hello -o stopped.csv
+accepted predict stopped.kan fn:four -o stopped.csv
 ok 'and a model that can be used' [ "$(wc -l <stopped.csv)" -eq 1001 ]
 
 if command -v python3 >/dev/null; then
