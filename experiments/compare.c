@@ -283,7 +283,8 @@ static void make_verdict(comparison *c) {
     if (kan->equal.n || mlp->equal.n)
         compare_series(c, small_kan, small_mlp, equal, sizeof equal);
     else
-        snprintf(equal, sizeof equal, "nothing was trained");
+        snprintf(equal, sizeof equal,
+                 "that is the same comparison, or no model of the larger family is as small");
     snprintf(c->verdict, sizeof c->verdict, "At their best: %s. At equal parameters: %s.", best, equal);
 }
 
@@ -365,7 +366,9 @@ static void print_all(const comparison *c) {
 /* ---- the command -------------------------------------------------------------------------------- */
 
 /* What the command line says goes before what the built-in configurations say. */
-static void override(const options *o, candidate *c) {
+static void override(const options *o, const kan_dataset *d, candidate *c) {
+    if (o->has_optimizer && c->train.optimizer != o->optimizer)
+        c->train = candidates_recipe(c->family, o->optimizer, d).train;
     if (o->n_grids) c->net.n_cells = o->grids[0];
     if (o->degree) c->net.degree = o->degree;
     if (o->has_base) c->net.base = o->base;
@@ -391,7 +394,7 @@ static int make_candidates(comparison *c, family f) {
     if (n_shapes > 0) return 0;
     k->n_candidates = CANDIDATES;
     candidates_make(f, c->source.train, k->candidates);
-    for (size_t j = 0; j < k->n_candidates; ++j) override(o, &k->candidates[j]);
+    for (size_t j = 0; j < k->n_candidates; ++j) override(o, c->source.train, &k->candidates[j]);
     return 0;
 }
 
@@ -420,7 +423,8 @@ static int compare(comparison *c, const options *o) {
     if (o->seeds > MAX_SEEDS)
         return complain(EXIT_USAGE, "--seeds: %zu is more than %d", o->seeds, MAX_SEEDS);
     kan_parallel_set_threads(o->threads ? o->threads : 1);
-    int status = output_check(o->json);
+    int status = recipe_check(o);
+    if (status == 0) status = output_check(o->json);
     if (status == 0) status = source_load(o->arguments[0], o, &c->source);
     if (status != 0) return status;
     if (problem_make(c->source.train, o->data_seed, &c->problem, &error) != KAN_OK)

@@ -128,6 +128,7 @@ Test(adam, frozen_entries_stay_to_the_bit) {
         else
             cr_assert(eq(int, memcmp(theta + p, start + p, sizeof *theta), 0), "entry %zu", p);
         cr_assert(theta[p] != start[p] || !trainable[p], "entry %zu moves", p);
+        cr_assert(trainable[p] || (adam->m[p] == 0.0 && adam->v[p] == 0.0), "entry %zu is at rest", p);
     }
     cr_assert(frozen > 10 && frozen < N - 10);
     kan_adam_free(adam);

@@ -460,6 +460,65 @@ Test(lbfgs, scaling_the_function_changes_nothing) {
     }
 }
 
+/* ---- the line search, on a line ----------------------------------------------------------------- */
+
+/* x^2 / 2 and x^3 - 3 x, which is least at 1: cubic interpolation knows where from two points. */
+static double parabola(void *context, const double *x, double *g) {
+    (void)context;
+    g[0] = x[0];
+    return 0.5 * x[0] * x[0];
+}
+
+static double cubic(void *context, const double *x, double *g) {
+    (void)context;
+    g[0] = 3.0 * x[0] * x[0] - 3.0;
+    return x[0] * x[0] * x[0] - 3.0 * x[0];
+}
+
+/* The first trial is a step of length 1. Too long, too short by a factor that may be extrapolated, too
+ * long again; the second trial is the minimum up to some roundings. */
+Test(lbfgs, cubic_interpolation_finds_the_minimum_of_a_cubic) {
+    kan_lbfgs_function *functions[] = {parabola, parabola, cubic};
+    const double starts[] = {0.31, -3.3, 0.2}, minima[] = {0.0, 0.0, 1.0};
+    for (size_t k = 0; k < 3; ++k) {
+        double x[1] = {starts[k]};
+        kan_lbfgs *l = kan_lbfgs_alloc(1, &(kan_lbfgs_options){.c1 = 1e-3, .c2 = 1e-2});
+        cr_assert(kan_lbfgs_step(l, functions[k], NULL, x) == KAN_LBFGS_MOVED);
+        cr_assert(eq(sz, l->evaluations, 3), "case %zu", k);
+        cr_assert(epsilon_eq(dbl, x[0], minima[k], 100 * DBL_EPSILON), "case %zu", k);
+        kan_lbfgs_free(l);
+    }
+}
+
+/* On x^2 / 2 a step from x to x - 1 falls by x - 1/2: for x = 2/3 a quarter of |g| = x, where c1 = 0.4
+ * asks for more. The slope at its end is half as large: enough for c2 = 0.9. */
+Test(lbfgs, a_step_too_long_for_c1_is_shortened) {
+    for (int strict = 0; strict < 2; ++strict) {
+        double x[1] = {2.0 / 3.0};
+        kan_lbfgs *l = kan_lbfgs_alloc(1, &(kan_lbfgs_options){.c1 = strict ? 0.4 : 0.2});
+        cr_assert(kan_lbfgs_step(l, parabola, NULL, x) == KAN_LBFGS_MOVED);
+        cr_assert(eq(sz, l->evaluations, strict ? 3 : 2));
+        kan_lbfgs_free(l);
+    }
+}
+
+/* The stalled step of a run that ends above 0 sees that f has no digits left, and does not use up what
+ * its two searches may. */
+Test(lbfgs, gives_up_early_where_rounding_hides_the_rest) {
+    double x[MAX_N];
+    problem *p = set_up_by_name("logistic", x);
+    kan_lbfgs *l = kan_lbfgs_alloc(p->n, NULL);
+    size_t before = 0;
+    kan_lbfgs_outcome outcome = KAN_LBFGS_MOVED;
+    while (outcome == KAN_LBFGS_MOVED) {
+        before = l->evaluations;
+        outcome = step(l, p, x);
+    }
+    cr_assert(outcome == KAN_LBFGS_STALLED);
+    cr_assert(le(sz, l->evaluations - before, 25));
+    kan_lbfgs_free(l);
+}
+
 /* ---- where a function is not finite ------------------------------------------------------------- */
 
 /* 50 sum x - sum log(1 - x^2): NaN outside the unit cube, least where 50 (1 - x^2) + 2 x = 0. */
@@ -486,6 +545,23 @@ Test(lbfgs, survives_a_wall_of_nan) {
      */
     const double expected = (1.0 - sqrt(2501.0)) / 50.0;
     for (size_t i = 0; i < n; ++i) cr_assert(epsilon_eq(dbl, x[i], expected, 1e-8), "entry %zu", i);
+    kan_lbfgs_free(l);
+}
+
+/* 1/2 (1e11 x)^2 where that is below 1/2, else NaN: a hundred thousand millionth of the first step. */
+static double narrow(void *context, const double *x, double *g) {
+    (void)context;
+    const double u = 1e11 * x[0];
+    g[0] = 1e11 * u;
+    return fabs(u) < 1.0 ? 0.5 * u * u : NAN;
+}
+
+Test(lbfgs, comes_back_from_far_beyond_a_wall) {
+    double x[1] = {-0.71e-11};
+    kan_lbfgs *l = kan_lbfgs_alloc(1, NULL);
+    cr_assert(kan_lbfgs_step(l, narrow, NULL, x) == KAN_LBFGS_MOVED);
+    cr_assert(kan_lbfgs_step(l, narrow, NULL, x) == KAN_LBFGS_MOVED);
+    cr_assert(epsilon_eq(dbl, x[0], 0.0, 1e-25));
     kan_lbfgs_free(l);
 }
 

@@ -9,7 +9,7 @@ export LC_ALL
 kan=$1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+mkdir "$work/here" && cd "$work/here" || exit 1
 failures=0
 checks=0
 

@@ -97,14 +97,15 @@ static double next_beyond(const point *last, const point *low) {
     return fmin(fmax(a, least), most);
 }
 
-/* The next trial inside the bracket, at least a tenth of it away from both ends. A wall where the
- * function is not finite may be far too far when nothing else is known yet. */
+/* The next trial inside the bracket, at least a tenth of it away from both ends; its middle where the
+ * cubic says nothing or brings little. A wall where the function is not finite may be far too far when
+ * nothing else is known yet. */
 static double next_inside(const search *s, bool slow) {
     const point *low = &s->low, *high = &s->high;
-    const double width = high->a - low->a, middle = low->a + 0.5 * width;
-    if (isinf(high->f)) return low->a > 0.0 ? middle : low->a + 0.1 * width;
-    const double a = cubic_minimum(low, high), t = (a - low->a) / width;
-    if (slow || !isfinite(t)) return middle;
+    const double width = high->a - low->a;
+    if (isinf(high->f) && low->a == 0.0) return 0.1 * width;
+    const double t = (cubic_minimum(low, high) - low->a) / width;
+    if (slow || !isfinite(t)) return low->a + 0.5 * width;
     return low->a + fmin(fmax(t, 0.1), 0.9) * width;
 }
 
