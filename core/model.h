@@ -54,8 +54,10 @@ void kan_model_forward(const kan_model *m, size_t batch, const double *x, double
 
 /* Reverse mode, after kan_model_forward with the same m, batch, x, theta and work (the one exception to
  * "work is contents-free"; a backward pass uses the work up, so each needs its own forward pass):
- *     grad += dy . dy/dtheta   [n_params], of every parameter: that frozen ones stay is the trainer's
- * business dx    = dy . dy/dx       [batch][n_in]; NULL when it is not wanted */
+ *
+ *     grad += dy . dy/dtheta   [n_params], of every parameter: that frozen ones stay is the trainer's job
+ *     dx    = dy . dy/dx       [batch][n_in]; NULL when it is not wanted
+ */
 void kan_model_backward(const kan_model *m, size_t batch, const double *x, const double *dy,
                         double *grad, double *dx, double *work);
 

@@ -2,10 +2,13 @@
  * verdict.
  *
  * Each family gets the same budget of CPU seconds and, unless the command line names shapes, the same
- * number of configurations. In order: search      every configuration once; the best on the validation
- * rows is selected selected    that one with every seed, then trained on all training rows; the test
- * rows are looked at equal       the larger family's configuration shrunk to the parameters of the
- * smaller one, in the same way With C configurations and S seeds that is C + 2 S (1 + 1.25) trainings,
+ * number of configurations. In order:
+ *
+ *     search      every configuration once; the best on the validation rows is selected
+ *     selected    that one with every seed, then trained on all rows; the test rows are looked at
+ *     equal       the larger family's configuration shrunk to the parameters of the smaller one, likewise
+ *
+ * With C configurations and S seeds that is C + 2 S (1 + 1.25) trainings,
  * and each may take the same share of the budget (a training on all rows costs 1.25 of one on the rows
  * to fit).
  *
@@ -113,10 +116,8 @@ static int search(comparison *c, contest *k) {
         if (is_better(c->source.train->task, &t->validation, &best->validation)) k->best = k->n_search;
         ++k->n_search;
     }
-    if (k->n_search > 0) return 0;
-    return interrupted ? EXIT_INTERRUPTED
-                       : complain(1, "no %s could be trained: every configuration diverged",
-                                  family_name(k->family));
+    if (k->n_search > 0 || interrupted) return 0;
+    return complain(1, "no %s could be trained: every configuration diverged", family_name(k->family));
 }
 
 /* Trains a configuration with every seed, first as in the search, then on all rows, and looks at the
@@ -377,7 +378,7 @@ static void override(const options *o, const kan_dataset *d, candidate *c) {
     if (c->train.optimizer != KAN_ADAM) return;
     if (o->batch) c->train.batch = o->batch;
     if (o->rate > 0.0) c->train.rate = o->rate;
-    if (o->decay > 0.0) c->train.weight_decay = o->decay;
+    if (o->has_decay) c->train.weight_decay = o->decay;
 }
 
 static int make_candidates(comparison *c, family f) {

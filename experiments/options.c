@@ -297,7 +297,9 @@ static kan_status set_option(options *o, const entry *e, const char *text, kan_e
     case TEXT: *(const char **)to = text; return KAN_OK;
     case SIZE: return options_read_size(e->name, text, (size_t)e->lo, (size_t)e->hi, to, error);
     case SEED: return set_seed(e, text, to, error);
-    case REAL: return options_read_real(e->name, text, e->lo, e->hi, to, error);
+    case REAL:
+        if (e->at == AT(decay)) o->has_decay = true; /* 0 is a choice of its own */
+        return options_read_real(e->name, text, e->lo, e->hi, to, error);
     case CHOICE: return set_choice(o, e, text, error);
     case NOISE:
         o->has_noise = true;

@@ -64,6 +64,7 @@ typedef struct options {
     kan_optimizer optimizer;
     size_t steps, batch, seeds, threads;
     double budget, rate, decay;
+    bool has_decay;
     uint64_t seed;
 
     const char *output, *json;

@@ -71,7 +71,7 @@ kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_data
 /* Called after every step of a training for progress; may be NULL. */
 typedef struct progress progress;
 
-/* Trains one candidate with one seed: model made, grids moved to the data (KAN), trained, best
+/* Trains one candidate with one seed (L-BFGS, which has no schedule, is also stopped by the clock): model made, grids moved to the data (KAN), trained, best
  * parameters kept, judged on the validation rows. `seconds` > 0 lets a clock decide how many steps are
  * taken (train.steps is then ignored unless it is smaller); the number is in out->report.steps. On
  * interruption (*stop) the result so far is returned. KAN_ENOMEM, KAN_ENONFINITE. */

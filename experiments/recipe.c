@@ -19,7 +19,7 @@ _Static_assert((int)KAN_MAX_LEVELS == (int)KAN_MLP_MAX_LEVELS, "one shape serves
 
 /* The option of Adam that was given, or NULL. */
 static const char *option_of_adam(const options *o) {
-    return o->rate > 0.0 ? "rate" : o->batch > 0 ? "batch" : o->decay > 0.0 ? "decay" : NULL;
+    return o->rate > 0.0 ? "rate" : o->batch > 0 ? "batch" : o->has_decay ? "decay" : NULL;
 }
 
 int recipe_check(const options *o) {
@@ -41,7 +41,7 @@ static void set_training(const options *o, kan_train_options *train) {
     if (o->steps > 0) train->steps = o->steps;
     if (o->batch > 0) train->batch = o->batch;
     if (o->rate > 0.0) train->rate = o->rate;
-    if (o->decay > 0.0) train->weight_decay = o->decay;
+    if (o->has_decay) train->weight_decay = o->decay;
 }
 
 static void set_model(const options *o, const kan_dataset *d, const options_shape *shape,

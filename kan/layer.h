@@ -1,10 +1,9 @@
 /* kan/layer.h - private: one Kolmogorov-Arnold layer.
  *
- *     y[s][o] = sum_i ( base[i][o] b(x[s][i]) + sum_r coef[i][first+r][o] B_{first+r}(x[s][i]) ),  r =
- * 0 .. degree
+ *     y[s][o] = sum_i ( base[i][o] b(x[s][i]) + sum_r coef[i][first+r][o] B_{first+r}(x[s][i]) )
  *
- * x [batch][n_in]    y [batch][n_out]    theta [n_in][n_basis+1][n_out]: coef, and the base weights as
- * last row
+ * with r = 0 .. degree.   x [batch][n_in]   y [batch][n_out]   theta [n_in][n_basis+1][n_out]: the coef, and
+ * the base weights as last row.
  *
  * At most degree + 1 of the B are not zero at a point, so a sample costs n_in n_out (degree + 2)
  * multiply-adds whatever the number of cells, and the backward pass twice that.

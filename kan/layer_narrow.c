@@ -3,8 +3,9 @@
  * On cell c every edge is one polynomial, made once for all samples from its coefficients
  * (splines/basis.h has P):
  *
- *     phi_io(x) = base[i][o] b(x) + sum_p A[i][c][p][o] q_p,     A[i][c][p][o] = sum_r P[c][p][r]
- * coef[i][c+r][o] q_p = v^p + p v^(p-1) t,    slope of q_p = p v^(p-1) / h
+ *     phi_io(x)     = base[i][o] b(x) + sum_p A[i][c][p][o] q_p
+ *     A[i][c][p][o] = sum_r P[c][p][r] coef[i][c+r][o]
+ *     q_p           = v^p + p v^(p-1) t,    slope of q_p = p v^(p-1) / h
  *
  * with v in [-1, 1] the place in the cell and t the distance beyond the grid (0 inside), both in half
  * widths h. So a sample needs no basis functions at all, and its gradient goes to D = d(loss)/dA, from

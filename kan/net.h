@@ -33,11 +33,14 @@ enum { KAN_MAX_LEVELS = 17 }; /* levels of nodes: 16 layers */
 typedef enum kan_base { KAN_BASE_SILU = 0, KAN_BASE_IDENTITY, KAN_BASE_ZERO, KAN_N_BASES } kan_base;
 
 /* How parameters start; G = n_cells, k = degree, U and N uniform and normal.
- *   REFERENCE  pykan's: base ~ U(-1, 1) / sqrt(n_in); coef = the spline of smallest coefficients
- * through noise * U(-1/2, 1/2) / G at the G + 1 breakpoints, over sqrt(n_in) GLOROT     base ~ N(0,
- * s_r^2), coef ~ N(0, s_b^2), with x uniform on [lo, hi] and gain = sd(x): s_b^2 = 2 gain^2 / ((G+k+1)
- * (n_in mean B^2 + n_out mean B'^2)), s_r the same with b POWER      base ~ N(0, s_r^2), s_r = (n_in
- * (G+k+1))^-power_base; coef with power_spline GLOROT and POWER: Rigas et al., arXiv 2509.03417. */
+ *
+ *   REFERENCE  pykan's: base ~ U(-1, 1) / sqrt(n_in); coef = the spline of smallest coefficients through
+ *              noise * U(-1/2, 1/2) / G at the G + 1 breakpoints, over sqrt(n_in)
+ *   GLOROT     base ~ N(0, s_r^2), coef ~ N(0, s_b^2), with x uniform on [lo, hi] and gain = sd(x):
+ *              s_b^2 = 2 gain^2 / ((G+k+1) (n_in mean B^2 + n_out mean B'^2)), and s_r the same with b
+ *   POWER      base ~ N(0, s_r^2), s_r = (n_in (G+k+1))^-power_base; coef the same with power_spline
+ *
+ * GLOROT and POWER: Rigas et al., arXiv 2509.03417. */
 typedef enum kan_init { KAN_INIT_REFERENCE = 0, KAN_INIT_GLOROT, KAN_INIT_POWER, KAN_N_INITS } kan_init;
 
 /* What is asked for. Every zero means the default in brackets. */

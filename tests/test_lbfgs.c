@@ -433,6 +433,23 @@ Test(lbfgs, direction_is_that_of_the_dense_update) {
     kan_lbfgs_free(l);
 }
 
+/* Pairs that lead uphill, as no run of its own would keep them: the step is that of a run without any.
+ */
+Test(lbfgs, forgets_pairs_that_lead_nowhere) {
+    double x[MAX_N], y[MAX_N];
+    problem *p = set_up_by_name("Rosenbrock", x);
+    kan_lbfgs *l = kan_lbfgs_alloc(p->n, NULL), *fresh = kan_lbfgs_alloc(p->n, NULL);
+    for (size_t j = 0; j < 5; ++j) (void)step(l, p, x);
+    memcpy(y, x, sizeof x);
+    for (size_t k = 0; k < l->pairs; ++k) l->rho[k] = -l->rho[k];
+    cr_assert(step(l, p, x) == KAN_LBFGS_MOVED);
+    cr_assert(step(fresh, p, y) == KAN_LBFGS_MOVED);
+    cr_assert(eq(int, memcmp(x, y, p->n * sizeof *x), 0));
+    cr_assert(eq(sz, l->pairs, 1));
+    kan_lbfgs_free(l);
+    kan_lbfgs_free(fresh);
+}
+
 static double scale = 1.0;
 static double scaled_rosenbrock(void *context, const double *x, double *g) {
     const double f = rosenbrock(context, x, g);

@@ -98,14 +98,14 @@ static double next_beyond(const point *last, const point *low) {
 }
 
 /* The next trial inside the bracket, at least a tenth of it away from both ends; its middle where the
- * cubic says nothing or brings little. A wall where the function is not finite may be far too far when
+ * cubic says nothing. A wall where the function is not finite may be far too far when
  * nothing else is known yet. */
-static double next_inside(const search *s, bool slow) {
+static double next_inside(const search *s) {
     const point *low = &s->low, *high = &s->high;
     const double width = high->a - low->a;
     if (isinf(high->f) && low->a == 0.0) return 0.1 * width;
     const double t = (cubic_minimum(low, high) - low->a) / width;
-    if (slow || !isfinite(t)) return low->a + 0.5 * width;
+    if (!isfinite(t)) return low->a + 0.5 * width;
     return low->a + fmin(fmax(t, 0.1), 0.9) * width;
 }
 
@@ -152,13 +152,12 @@ static bool line_search(search *s) {
     double a = 1.0;
     for (size_t left = l->options.max_evaluations; left > 0; --left) {
         const point last = s->low, trial = evaluate(s, a);
-        const double width = fabs(s->high.a - s->low.a);
         if (take(s, &trial)) return true;
         if (isinf(s->high.a)) {
             a = next_beyond(&last, &s->low);
         } else {
             if (is_exhausted(s)) break;
-            a = next_inside(s, fabs(s->high.a - s->low.a) > 2.0 / 3.0 * width);
+            a = next_inside(s);
         }
     }
     return s->low.a > 0.0;

@@ -3,8 +3,8 @@
  * The caller owns the loop (GSL's initialise, iterate, test):
  *
  *     kan_trainer *t = kan_trainer_alloc(model, data, &options, &error);
- *     while ((status = kan_trainer_step(t, &error)) == KAN_OK && t->report.outcome == KAN_RUNNING) { ..
- * } kan_trainer_finish(t);
+ *     while (status == KAN_OK && t->report.outcome == KAN_RUNNING) status = kan_trainer_step(t, &error);
+ *     kan_trainer_finish(t);
  *
  * which is all that kan_trainer_fit does. What a KAN wants between steps (a moved grid, a pruned edge)
  * is plain code in that loop, followed by kan_trainer_reset.
