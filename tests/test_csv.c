@@ -321,7 +321,7 @@ Test(csv, text_classes_are_sorted_by_bytes) {
 
 Test(csv, as_many_classes_as_are_allowed_and_one_more) {
     for (size_t extra = 0; extra < 2; ++extra) {
-        const size_t n = KAN_INPUT_MAX_CLASSES + extra;
+        const size_t n = KAN_TABLE_MAX_CLASSES + extra;
         FILE *file = fopen(path, "w");
         for (size_t s = 0; s < n; ++s) fprintf(file, "1,%zu\n", (s * 7919) % n); /* 7919 is prime */
         fclose(file);

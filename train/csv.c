@@ -124,9 +124,9 @@ static bool parse_number(const char *text, double *value) {
 
 /* Fills cells [n] from the texts. */
 static kan_status parse_cells(const kan_csv *csv, kan_csv_record *record, kan_error *error) {
-    if (!kan_input_reserve(&record->cells, record->n, sizeof(kan_input_cell)))
+    if (!kan_input_reserve(&record->cells, record->n, sizeof(kan_table_cell)))
         return no_memory(csv, error);
-    kan_input_cell *cells = record->cells.data;
+    kan_table_cell *cells = record->cells.data;
     const char *text = record->text.data;
     const locale_t callers = uselocale(csv->c); /* of this thread alone */
     for (size_t j = 0; j < record->n; ++j, text += strlen(text) + 1) {
@@ -228,7 +228,7 @@ static bool is_name(const char *name, const char *text) {
 static bool is_header(const kan_csv_record *first, const kan_csv_record *second,
                       const kan_read_options *options) {
     const kan_dataset *like = options->like;
-    const kan_input_cell *cells = kan_csv_cells(first);
+    const kan_table_cell *cells = kan_csv_cells(first);
     size_t n_texts = 0, text = 0, target = first->n - 1;
     for (size_t j = 0; j < first->n; ++j)
         if (!cells[j].number && *cells[j].text) ++n_texts, text = j;
@@ -241,16 +241,15 @@ static bool is_header(const kan_csv_record *first, const kan_csv_record *second,
 }
 
 static kan_status add_record(const kan_csv *csv, const kan_csv_record *first,
-                             const kan_csv_record *record, kan_input_table *t, kan_error *error) {
-    if (record->n == first->n)
-        return kan_input_table_add(t, record->line, kan_csv_cells(record), error);
+                             const kan_csv_record *record, kan_table *t, kan_error *error) {
+    if (record->n == first->n) return kan_table_add(t, record->line, kan_csv_cells(record), error);
     return kan_status_fail(error, KAN_EFORMAT, "%s: line %zu: %zu cells, expected %zu", csv->path,
                            record->line, record->n, first->n);
 }
 
 /* Reads all of csv; false with an error. The caller frees *t and what is in records [2]. */
 static bool fill_table(kan_csv *csv, const kan_read_options *options, kan_csv_record *records,
-                       kan_input_table **t, kan_error *error) {
+                       kan_table **t, kan_error *error) {
     kan_csv_record *first = &records[0], *record = &records[1];
     if (kan_csv_next(csv, first, error) != KAN_OK) return false;
     if (first->n == 0) {
@@ -259,8 +258,8 @@ static bool fill_table(kan_csv *csv, const kan_read_options *options, kan_csv_re
     }
     if (kan_csv_next(csv, record, error) != KAN_OK) return false;
     const bool header = is_header(first, record, options);
-    *t = kan_input_table_alloc(csv->path, "line", options, first->n,
-                               header ? kan_csv_cells(first) : NULL, error);
+    *t = kan_table_alloc(csv->path, "line", options, first->n, header ? kan_csv_cells(first) : NULL,
+                         error);
     if (!*t) return false;
     kan_status status = KAN_OK;
     if (!header) status = add_record(csv, first, first, *t, error);
@@ -274,12 +273,12 @@ static bool fill_table(kan_csv *csv, const kan_read_options *options, kan_csv_re
 kan_dataset *kan_csv_read(const char *path, const kan_read_options *options, kan_error *error) {
     static const kan_read_options defaults = {0};
     kan_csv_record records[2] = {{0}, {0}};
-    kan_input_table *t = NULL;
+    kan_table *t = NULL;
     kan_dataset *d = NULL;
     kan_csv *csv = kan_csv_open(path, error);
     if (csv && fill_table(csv, options ? options : &defaults, records, &t, error))
-        d = kan_input_table_finish(t, error);
-    kan_input_table_free(t);
+        d = kan_table_finish(t, error);
+    kan_table_free(t);
     kan_csv_record_clear(&records[0]);
     kan_csv_record_clear(&records[1]);
     kan_csv_close(csv);

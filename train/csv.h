@@ -11,15 +11,16 @@
 #include "core/status.h"
 #include "train/dataset.h"
 #include "train/input.h"
+#include "train/table.h"
 
 /* One line of a table, which with quotes may be several lines of the file. Zero at first. */
 typedef struct kan_csv_record {
     size_t line, n;               /* where it begins, counted from 1; cells. n = 0: end of the file */
-    kan_input_buffer cells, text; /* kan_input_cell [n], and their texts one behind the other       */
+    kan_input_buffer cells, text; /* kan_table_cell [n], and their texts one behind the other       */
     size_t text_size;
 } kan_csv_record;
 
-static inline const kan_input_cell *kan_csv_cells(const kan_csv_record *record) {
+static inline const kan_table_cell *kan_csv_cells(const kan_csv_record *record) {
     return record->cells.data;
 }
 void kan_csv_record_clear(kan_csv_record *record);

@@ -15,6 +15,7 @@
 #include "train/csv.h"
 #include "train/idx.h"
 #include "train/input.h"
+#include "train/table.h"
 #include "train/npy.h"
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -117,14 +118,14 @@ kan_dataset *kan_dataset_read(const char *path, const kan_read_options *options,
 /* Notes the row number that a record of the file holds: line_of [limit] is 0 for rows not seen. */
 static kan_status note_row(const char *path, const kan_csv_record *record, size_t limit,
                            size_t *line_of, kan_error *error) {
-    char quoted[KAN_INPUT_QUOTED];
+    char quoted[KAN_TABLE_QUOTED];
     size_t row;
     if (record->n != 1)
         return kan_status_fail(error, KAN_EFORMAT, "%s: line %zu: %zu cells, expected one row number",
                                path, record->line, record->n);
     if (!kan_input_size(kan_csv_cells(record)->text, &row))
         return kan_status_fail(error, KAN_EFORMAT, "%s: line %zu: %s is not a row number", path,
-                               record->line, kan_input_quote(kan_csv_cells(record), quoted));
+                               record->line, kan_table_quote(kan_csv_cells(record), quoted));
     if (row >= limit)
         return kan_status_fail(error, KAN_EFORMAT, "%s: line %zu: row %zu, but there are only %zu rows",
                                path, record->line, row, limit);

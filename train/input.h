@@ -1,5 +1,5 @@
-/* train/input.h - what the readers of data files share: bytes through zlib, memory that grows with what
- * is really there, and a table that takes rows of cells and becomes a data set. Private.
+/* train/input.h - what the readers of data files share: bytes through zlib, and memory that grows with what
+ * is really there. Private.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_TRAIN_INPUT_H
@@ -58,39 +58,5 @@ unsigned char *kan_input_block(kan_input *in, size_t n, kan_error *error);
 
 /* KAN_EFORMAT when there are bytes left. */
 kan_status kan_input_end(kan_input *in, kan_error *error);
-
-/* ---- a table on its way to a data set ---------------------------------------------------------------
- */
-
-enum { KAN_INPUT_MAX_CLASSES = 65535 };
-
-typedef struct kan_input_cell {
-    const char *text; /* NULL where the file holds numbers */
-    double value;     /* if it is a number                 */
-    bool number;
-} kan_input_cell;
-
-/* The cell as messages show it: in quotes, one line, at most 40 bytes of it and whole characters.
- * Returns quoted. */
-enum { KAN_INPUT_QUOTED = 64 };
-const char *kan_input_quote(const kan_input_cell *cell, char quoted[KAN_INPUT_QUOTED]);
-
-typedef struct kan_input_table kan_input_table;
-
-/* Settles which of n_columns columns are inputs, targets and weights. header [n_columns] holds the
- * names or is NULL; counted, "line" or "row", is what row numbers in messages mean. path and options
- * are kept. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-kan_input_table *kan_input_table_alloc(const char *path, const char *counted,
-                                       const kan_read_options *options, size_t n_columns,
-                                       const kan_input_cell *header, kan_error *error);
-void kan_input_table_free(kan_input_table *t);
-
-/* Takes the row cells [n_columns] which stands at `line` of the file. KAN_ENOMEM, KAN_EFORMAT,
- * KAN_ENONFINITE. */
-kan_status kan_input_table_add(kan_input_table *t, size_t line, const kan_input_cell *cells,
-                               kan_error *error);
-
-/* The rows taken so far as a data set. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-kan_dataset *kan_input_table_finish(kan_input_table *t, kan_error *error);
 
 #endif

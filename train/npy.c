@@ -14,6 +14,7 @@
 
 #include "core/work.h"
 #include "train/input.h"
+#include "train/table.h"
 
 enum { MAX_DIMS = 32 }; /* NumPy's own limit before version 2 */
 
@@ -207,15 +208,15 @@ static kan_status check_header(const npy_header *h, const char *path, const numb
 
 /* Puts the numbers of array [n][m], or [m][n] where columns come first, into t. */
 static kan_status add_rows(const npy_header *h, const number_type *type, const unsigned char *array,
-                           kan_input_table *t, kan_input_cell *cells, kan_error *error) {
+                           kan_table *t, kan_table_cell *cells, kan_error *error) {
     const size_t n = h->shape[0], m = h->shape[1];
     for (size_t s = 0; s < n; ++s) {
         for (size_t c = 0; c < m; ++c) {
             const size_t position = h->columns_first ? c * n + s : s * m + c;
             const double value = number_at(type, array + position * type->size);
-            cells[c] = (kan_input_cell){.text = NULL, .value = value, .number = true};
+            cells[c] = (kan_table_cell){.text = NULL, .value = value, .number = true};
         }
-        const kan_status status = kan_input_table_add(t, s, cells, error);
+        const kan_status status = kan_table_add(t, s, cells, error);
         if (status != KAN_OK) return status;
     }
     return KAN_OK;
@@ -234,12 +235,11 @@ static kan_dataset *read_array(kan_input *in, const char *path, const kan_read_o
         return NULL;
     }
     kan_dataset *d = NULL;
-    kan_input_cell *cells = calloc(h.shape[1], sizeof *cells);
+    kan_table_cell *cells = calloc(h.shape[1], sizeof *cells);
     if (!cells) kan_status_fail(error, KAN_ENOMEM, "%s: out of memory", path);
-    kan_input_table *t = cells ? kan_input_table_alloc(path, "row", options, h.shape[1], NULL, error)
-                               : NULL;
-    if (t && add_rows(&h, type, array, t, cells, error) == KAN_OK) d = kan_input_table_finish(t, error);
-    kan_input_table_free(t);
+    kan_table *t = cells ? kan_table_alloc(path, "row", options, h.shape[1], NULL, error) : NULL;
+    if (t && add_rows(&h, type, array, t, cells, error) == KAN_OK) d = kan_table_finish(t, error);
+    kan_table_free(t);
     free(cells);
     free(array);
     return d;
