@@ -244,7 +244,7 @@ static kan_mlp_config with_defaults(const kan_mlp_config *config) {
 /* ---- model files
  * -------------------------------------------------------------------------------------- */
 
-enum { NAME_SIZE = 16, WIDTH_SIZE = 21 * KAN_MLP_MAX_LEVELS };
+enum { NAME_SIZE = 32, WIDTH_SIZE = 21 * KAN_MLP_MAX_LEVELS };
 
 /* Adds W and b of one layer. */
 static kan_status save_layer(const kan_mlp *mlp, size_t l, kan_file *file, kan_error *error) {

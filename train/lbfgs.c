@@ -98,8 +98,8 @@ static double next_beyond(const point *last, const point *low) {
 }
 
 /* The next trial inside the bracket, at least a tenth of it away from both ends; its middle where the
- * cubic says nothing. A wall where the function is not finite may be far too far when
- * nothing else is known yet. */
+ * cubic says nothing. A wall where the function is not finite may be far too far when nothing else is
+ * known yet. */
 static double next_inside(const search *s) {
     const point *low = &s->low, *high = &s->high;
     const double width = high->a - low->a;
@@ -165,8 +165,8 @@ static bool line_search(search *s) {
 
 /* ---- directions --------------------------------------------------------------------------------- */
 
-/* p = -g / |g|; g is divided by its largest entry first, so that its norm neither over- nor underflows.
- */
+/* p = -g / |g|; g is divided by its largest entry first, so that the norm neither over- nor
+ * underflows. */
 static void steepest_descent(kan_lbfgs *l) {
     const double largest = max_norm(l->n, l->g);
     for (size_t i = 0; i < l->n; ++i) l->p[i] = -l->g[i] / largest;

@@ -44,7 +44,8 @@ typedef enum kan_lbfgs_outcome {
 } kan_lbfgs_outcome;
 
 /* Open state: the fields up to rho are all that a run needs to go on to the same bits after being saved
- * and restored; x is the caller's. */
+ * and restored; x is the caller's. A step exchanges the arrays behind g, g_trial and g_low: copy g, do not
+ * keep its address. */
 typedef struct kan_lbfgs {
     kan_lbfgs_options options; /* defaults filled in                                       */
     size_t n;

@@ -49,37 +49,36 @@ long double reference_base(kan_base base, long double x, size_t d) {
     }
 }
 
-long double reference_edge(const kan_basis *grid, kan_base base, const long double *coef, size_t stride,
-                           long double x, size_t d, long double *magnitude) {
-    const size_t first = reference_cell(grid, x), n_basis = grid->n_cells + grid->degree;
-    long double sum = coef[n_basis * stride] * reference_base(base, x, d);
-    *magnitude += fabsl(sum);
-    for (size_t b = first; b <= first + grid->degree; ++b) {
-        const long double term = coef[b * stride] * reference_basis(grid, b, x, d);
-        sum += term;
-        *magnitude += fabsl(term);
-    }
-    return sum;
-}
-
 enum { MAX_NODES = 64 };
+
+/* What node i at x adds to the outputs of a layer: base[o] b(x) + sum_b coef[b][o] B_b(x). To their bounds:
+ * the absolute values of these terms, and the bound of x, its own rounding included, through the slopes. */
+static void add_node(const kan_basis *grid, kan_base base, size_t n_out, const long double *coef,
+                     long double x, long double bound, long double *y, long double *y_bound) {
+    const size_t first = reference_cell(grid, x), n_basis = grid->n_cells + grid->degree;
+    for (size_t j = 0; j <= grid->degree + 1; ++j) { /* the last one is the base function */
+        const size_t b = j <= grid->degree ? first + j : n_basis;
+        const long double value = b < n_basis ? reference_basis(grid, b, x, 0)
+                                              : reference_base(base, x, 0);
+        const long double slope = b < n_basis ? reference_basis(grid, b, x, 1)
+                                              : reference_base(base, x, 1);
+        for (size_t o = 0; o < n_out; ++o) {
+            const long double c = coef[b * n_out + o];
+            y[o] += c * value;
+            y_bound[o] += fabsl(c * value) + fabsl(c * slope) * (bound + fabsl(x));
+        }
+    }
+}
 
 /* Values and error bounds of the outputs of one layer. */
 static void layer(const kan_net *net, size_t l, const long double *theta, const long double *x,
                   const long double *bound, long double *y, long double *y_bound) {
     const kan_net_config *config = kan_net_get_config(net);
-    const size_t n_out = kan_net_n_out(net, l);
+    const size_t n_out = kan_net_n_out(net, l), rows = config->n_cells + config->degree + 1;
     for (size_t o = 0; o < n_out; ++o) y[o] = y_bound[o] = 0.0L;
     for (size_t i = 0; i < kan_net_n_in(net, l); ++i) {
         const kan_basis grid = kan_net_basis(net, l, i);
-        const size_t rows = grid.n_cells + grid.degree + 1;
-        for (size_t o = 0; o < n_out; ++o) {
-            const long double *coef = theta + i * rows * n_out + o;
-            long double slopes = 0.0L;
-            y[o] += reference_edge(&grid, config->base, coef, n_out, x[i], 0, &y_bound[o]);
-            reference_edge(&grid, config->base, coef, n_out, x[i], 1, &slopes);
-            y_bound[o] += slopes * (bound[i] + fabsl(x[i]));
-        }
+        add_node(&grid, config->base, n_out, theta + i * rows * n_out, x[i], bound[i], y, y_bound);
     }
 }
 

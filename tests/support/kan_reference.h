@@ -25,11 +25,6 @@ size_t reference_cell(const kan_basis *grid, long double x);
 /* b(x) and b'(x). */
 long double reference_base(kan_base base, long double x, size_t d);
 
-/* One edge: derivative d = 0, 1 at x of base_weight b(x) + sum_b coef[b stride] B_b(x). Adds the
- * absolute values of the terms to *magnitude. */
-long double reference_edge(const kan_basis *grid, kan_base base, const long double *coef, size_t stride,
-                           long double x, size_t d, long double *magnitude);
-
 /* A network (context: the kan_net, of which shapes and knots are read) as a model_reference of
  * tests/contract/model_contract.h. What it returns is the largest bound met on the way of the form: sum
  * of absolute values of terms, plus what the bounds of the inputs become through the slopes. */
