@@ -11,19 +11,13 @@ static const double range = 708.39;
 /* e^r - 1 for |r| <= 0.347, by the Taylor polynomial of degree 13, whose remainder 0.347^14 / 14! is
  * below 5e-18 r. */
 static inline double expm1_near_0(double r) {
-    double p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    return r + r * r * p;
+    /* Estrin's tree: half the depth of Horner's chain, whose every addition waits for the one before */
+    const double r2 = r * r, r4 = r2 * r2;
+    const double a = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0));
+    const double b = (1.0 / 720.0 + r * (1.0 / 5040.0)) + r2 * (1.0 / 40320.0 + r * (1.0 / 362880.0));
+    const double c = (1.0 / 3628800.0 + r * (1.0 / 39916800.0)) +
+                     r2 * (1.0 / 479001600.0 + r * (1.0 / 6227020800.0));
+    return r + r2 * (a + r4 * (b + r4 * c));
 }
 
 /* e^x = power (1 + p) for |x| <= range: with n the integer nearest to x / log 2 and r = x - n log 2,

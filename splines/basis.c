@@ -108,13 +108,22 @@ static inline size_t find_cell(const kan_basis *b, double x) {
     const size_t n = b->n_cells;
     const double *t = b->knots + b->degree;
     if (b->cells_per_x <= 0.0) return search(n, t, x);
-    /* NaN compares false and so goes to cell 0 */
-    const double position = (x - t[0]) * b->cells_per_x, last = (double)(n - 1);
-    const double held = position < last ? position : last;
-    size_t c = (uint32_t)(int32_t)(held > 0.0 ? held : 0.0);
-    c -= c > 0 && x < t[c]; /* rounding of the division, by one cell at most */
-    c += c + 1 < n && x >= t[c + 1];
+    /* each line one instruction, without a branch; NaN compares false and so goes to cell 0 */
+    double position = (x - t[0]) * b->cells_per_x;
+    const double last = (double)(n - 1);
+    position = position > 0.0 ? position : 0.0;
+    position = position < last ? position : last;
+    size_t c = (uint32_t)(int32_t)position;
+    /* rounding of the division, by one cell at most; the knots beyond the ends are there to be read */
+    c -= (size_t)(x < t[c]) & (size_t)(c > 0);
+    c += (size_t)(x >= t[c + 1]) & (size_t)(c + 1 < n);
     return c;
+}
+
+/* x held within [lo, hi], NaN let through, without a branch: values of hidden nodes come from all sides. */
+static inline double hold(double x, double lo, double hi) {
+    x = x < lo ? lo : x;
+    return x > hi ? hi : x;
 }
 
 size_t kan_basis_cell(const kan_basis *b, double x) {
@@ -129,7 +138,7 @@ static inline size_t eval(const kan_basis *b, size_t degree, double x, double *r
     const size_t c = find_cell(b, x), rows = degree + 1;
     const double *restrict cell = b->cells + c * (2 + rows * rows), *restrict P = cell + 2;
     const double inv_h = cell[1], lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
-    const double inside = x < lo ? lo : (x > hi ? hi : x), beyond = x - inside; /* NaN stays NaN */
+    const double inside = hold(x, lo, hi), beyond = x - inside;
     const double v = (inside - cell[0]) * inv_h;
 
     double p[ROWS], dp[ROWS], ddp[ROWS];
@@ -184,7 +193,7 @@ void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stri
     const size_t size = cell_size(b->degree);
     const double lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
     for (size_t s = 0; s < n; ++s) {
-        const double at = x[s * stride], inside = at < lo ? lo : (at > hi ? hi : at);
+        const double at = x[s * stride], inside = hold(at, lo, hi);
         const size_t c = find_cell(b, at);
         const double middle = b->cells[c * size], inv_h = b->cells[c * size + 1];
         cell[s] = (uint32_t)c;
