@@ -158,7 +158,7 @@ static kan_status count_steps(const trained *t, const problem *p, double seconds
     return status;
 }
 
-/* When all grids are moved: with Adam at equal distances in the first half of the schedule; with
+/* When all grids are moved: with Adam at equal distances in the first third of the schedule; with
  * L-BFGS, which has no schedule that a clock could not cut, every 50 steps from the start. */
 static bool grids_are_due(const trained *t, size_t step) {
     enum { LBFGS_DISTANCE = 50 };

@@ -30,7 +30,7 @@ typedef struct candidate {
     kan_net_config net;      /* when it is a KAN */
     kan_mlp_config mlp;      /* when it is an MLP */
     kan_train_options train; /* data, validation, seed and stop are filled in by protocol_train */
-    size_t grid_updates; /* KAN: times the grids are moved to the data in the first half of the steps,
+    size_t grid_updates; /* KAN: times the grids are moved to the data in the first third of the steps,
                             the first time before the first step; 0: grids stay as configured */
     double grid_eps;     /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
 } candidate;
