@@ -188,16 +188,38 @@ void kan_basis_eval_many(const kan_basis *b, size_t n, const double *x, size_t s
     }
 }
 
+/* The cells of m places held within the grid, by the arithmetic of uniform cells: right up to rounding, that is
+ * to one cell. A loop without loads from tables, which compilers vectorise. */
+static void guess_cells(const kan_basis *b, size_t m, const double *inside, int32_t *c) {
+    const double lo = b->knots[b->degree], last = (double)(b->n_cells - 1), per_x = b->cells_per_x;
+    for (size_t s = 0; s < m; ++s) {
+        double position = (inside[s] - lo) * per_x;
+        position = position > 0.0 ? position : 0.0;
+        c[s] = (int32_t)(position < last ? position : last);
+    }
+}
+
 void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
                       double *v, double *t) {
-    const size_t size = cell_size(b->degree);
-    const double lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
-    for (size_t s = 0; s < n; ++s) {
-        const double at = x[s * stride], inside = hold(at, lo, hi);
-        const size_t c = find_cell(b, at);
-        const double middle = b->cells[c * size], inv_h = b->cells[c * size + 1];
-        cell[s] = (uint32_t)c;
-        v[s] = (inside - middle) * inv_h;
-        t[s] = (at - inside) * inv_h;
+    enum { TILE = 64 };
+    const size_t size = cell_size(b->degree), last = b->n_cells - 1;
+    const double *knots = b->knots + b->degree, lo = knots[0], hi = knots[b->n_cells];
+    double inside[TILE];
+    int32_t guess[TILE] = {0};
+    for (size_t begin = 0; begin < n;
+         begin += TILE, x += TILE * stride, cell += TILE, v += TILE, t += TILE) {
+        const size_t m = n - begin < TILE ? n - begin : TILE;
+        for (size_t s = 0; s < m; ++s) inside[s] = hold(x[s * stride], lo, hi);
+        if (b->cells_per_x > 0.0) guess_cells(b, m, inside, guess);
+        for (size_t s = 0; s < m; ++s) {
+            size_t c = (uint32_t)guess[s];
+            if (b->cells_per_x <= 0.0) c = search(b->n_cells, knots, inside[s]);
+            if (c > 0 && inside[s] < knots[c]) --c;
+            if (c < last && inside[s] >= knots[c + 1]) ++c;
+            const double inv_h = b->cells[c * size + 1];
+            cell[s] = (uint32_t)c;
+            v[s] = (inside[s] - b->cells[c * size]) * inv_h;
+            t[s] = (x[s * stride] - inside[s]) * inv_h;
+        }
     }
 }
