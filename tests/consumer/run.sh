@@ -15,7 +15,9 @@ trap 'rm -rf "$work"' EXIT
 # The prefix is another than the one configured: what is installed can be moved.
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 
-cmake -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 &&
+# The build tool of the library: there may be no other.
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
+cmake -G "$generator" -S "$here" -B "$work/cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 &&
     cmake --build "$work/cmake" >>"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
 echo "find_package: $("$work/cmake/consumer")"
 
