@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/model.h"
 
+#include <string.h>
+
+static const char *const precision_names[KAN_N_PRECISIONS] = {"double", "single"};
+
+const char *kan_model_precision_name(kan_precision precision) {
+    return precision < KAN_N_PRECISIONS ? precision_names[precision] : NULL;
+}
+
+kan_precision kan_model_precision_from_name(const char *name) {
+    kan_precision precision = KAN_DOUBLE;
+    while (precision < KAN_N_PRECISIONS && strcmp(precision_names[precision], name) != 0) ++precision;
+    return precision;
+}
+
 size_t kan_model_work_size(const kan_model *m, size_t batch) {
     return m->ops->work_size(m->self, batch);
 }

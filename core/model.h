@@ -24,6 +24,16 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* The precision of what a model computes inside. theta, gradients, inputs and outputs are doubles in any
+ * case, and theta is the master copy: a model of single precision rounds it on its way into the kernels.
+ * Single is for classifiers with many parameters and Adam; L-BFGS and Levenberg-Marquardt need the digits
+ * of double. */
+typedef enum kan_precision { KAN_DOUBLE = 0, KAN_SINGLE, KAN_N_PRECISIONS } kan_precision;
+
+/* "double", "single"; and back: KAN_N_PRECISIONS for a name that is none. */
+const char *kan_model_precision_name(kan_precision precision);
+kan_precision kan_model_precision_from_name(const char *name);
+
 /* What an implementation provides; `self` is its own object. The functions below, which a user calls,
  * say what each operation does. `penalty` may be NULL. */
 typedef struct kan_model_ops {

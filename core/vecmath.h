@@ -19,6 +19,11 @@ void kan_vecmath_sigmoid(size_t n, const double *x, size_t stride, double *y, do
 void kan_vecmath_silu(size_t n, const double *x, size_t stride, double *y, double *slope);
 void kan_vecmath_tanh(size_t n, const double *x, size_t stride, double *y, double *slope);
 
+/* The same in single precision. */
+void kan_vecmath_sigmoid_single(size_t n, const float *x, size_t stride, float *y, float *slope);
+void kan_vecmath_silu_single(size_t n, const float *x, size_t stride, float *y, float *slope);
+void kan_vecmath_tanh_single(size_t n, const float *x, size_t stride, float *y, float *slope);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <gsl/gsl_errno.h>
 
+#include "core/isa.h"
 #include "experiments/command.h"
 
 /* OpenBLAS has it, another BLAS has not. */
@@ -53,7 +55,18 @@ static void prepare_process(void) {
     if (openblas_set_num_threads) openblas_set_num_threads(1);
 }
 
+/* The library ignores a wish that it cannot fulfil; a person who has one wants to know. */
+static int check_isa(void) {
+    const char *wish = getenv("KAN_ISA");
+    const kan_isa isa = wish ? kan_isa_from_name(wish) : KAN_ISA_BASELINE;
+    if (isa == KAN_N_ISAS) return complain(EXIT_USAGE, "KAN_ISA: '%s' is not baseline, v3 or v4", wish);
+    if (!kan_isa_available(isa)) return complain(EXIT_USAGE, "KAN_ISA: this processor has no %s", wish);
+    return 0;
+}
+
 static int run(int argc, char **argv) {
+    const int wrong = check_isa();
+    if (wrong) return wrong;
     if (argc < 2) return complain(EXIT_USAGE, "a command is missing (see kan --help)");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
         print_help();

@@ -55,6 +55,7 @@ typedef struct kan_net_config {
     kan_init init;                 /*                                                    [REFERENCE]  */
     double noise;                  /* of REFERENCE                                             [0.3]  */
     double power_base, power_spline; /* of POWER                                         [0.25, 1.75] */
+    kan_precision precision;         /* of what is computed inside, see core/model.h         [double] */
     uint64_t seed;
 } kan_net_config;
 

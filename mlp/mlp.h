@@ -47,7 +47,8 @@ typedef struct kan_mlp_config {
     size_t width[KAN_MLP_MAX_LEVELS + 1];
     kan_activation activation; /* [silu] */
     kan_mlp_init init; /* [KAN_MLP_INIT_AUTO]; the last layer is Glorot in any case, biases are 0 */
-    uint64_t seed;     /* each layer draws from a stream of its own                              */
+    kan_precision precision; /* of what is computed inside, see core/model.h [double]            */
+    uint64_t seed; /* each layer draws from a stream of its own                              */
 } kan_mlp_config;
 
 typedef struct kan_mlp kan_mlp;
