@@ -24,16 +24,16 @@
 #ifdef KAN_HAVE_X86_LEVELS
 #define KAN_KERNEL_DECLARE(precision, type, name)                                                      \
     extern const type name##_##precision##_baseline, name##_##precision##_v3, name##_##precision##_v4; \
-    static const type *const name##_##precision[KAN_N_ISAS] = {                                        \
+    static const type *const name##_##precision##_levels[KAN_N_ISAS] = {                               \
         &name##_##precision##_baseline, &name##_##precision##_v3, &name##_##precision##_v4}
 #else
 #define KAN_KERNEL_DECLARE(precision, type, name)    \
     extern const type name##_##precision##_baseline; \
-    static const type *const name##_##precision[KAN_N_ISAS] = {&name##_##precision##_baseline}
+    static const type *const name##_##precision##_levels[KAN_N_ISAS] = {&name##_##precision##_baseline}
 #endif
 
 /* The table for this process. */
-#define KAN_KERNEL_GET(precision, name) (name##_##precision[kan_isa_get()])
+#define KAN_KERNEL_GET(precision, name) (name##_##precision##_levels[kan_isa_get()])
 
 /* ---- for the kernel file ------------------------------------------------------------------------- */
 
@@ -44,20 +44,26 @@
 
 #ifdef KAN_KERNEL_SINGLE
 typedef float real;
+#define KAN_KERNEL_REAL_BYTES 4
 #else
 typedef double real;
+#define KAN_KERNEL_REAL_BYTES 8
 #endif
 
 /* A vector register: what one instruction adds and multiplies. GCC and Clang compute with these as with
  * numbers; `vec_unaligned` is for loads and stores anywhere. */
 #if defined __AVX512F__
-enum { VECTOR_BYTES = 64, VECTOR_REGISTERS = 32 };
+#define KAN_KERNEL_VECTOR_BYTES 64
+enum { VECTOR_REGISTERS = 32 };
 #elif defined __AVX__
-enum { VECTOR_BYTES = 32, VECTOR_REGISTERS = 16 };
+#define KAN_KERNEL_VECTOR_BYTES 32
+enum { VECTOR_REGISTERS = 16 };
 #else
-enum { VECTOR_BYTES = 16, VECTOR_REGISTERS = 16 };
+#define KAN_KERNEL_VECTOR_BYTES 16
+enum { VECTOR_REGISTERS = 16 };
 #endif
-enum { LANES = VECTOR_BYTES / (int)sizeof(real) };
+#define KAN_KERNEL_LANES (KAN_KERNEL_VECTOR_BYTES / KAN_KERNEL_REAL_BYTES)
+enum { VECTOR_BYTES = KAN_KERNEL_VECTOR_BYTES, LANES = KAN_KERNEL_LANES };
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), may_alias));
 typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 #endif

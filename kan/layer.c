@@ -3,7 +3,21 @@
 
 #include <stdbool.h>
 
+#include "core/kernel.h"
 #include "core/vecmath.h"
+
+KAN_KERNEL_DECLARE(double, layer_kernel, wide_kernel);
+KAN_KERNEL_DECLARE(single, layer_kernel, wide_kernel);
+KAN_KERNEL_DECLARE(double, layer_kernel, narrow_kernel);
+
+const layer_kernel *layer_wide_kernel(kan_precision precision) {
+    return precision == KAN_SINGLE ? KAN_KERNEL_GET(single, wide_kernel)
+                                   : KAN_KERNEL_GET(double, wide_kernel);
+}
+
+const layer_kernel *layer_narrow_kernel(void) {
+    return KAN_KERNEL_GET(double, narrow_kernel);
+}
 
 size_t layer_n_basis(const layer *l) {
     return l->n_cells + l->degree;
@@ -24,28 +38,26 @@ static bool is_narrow(const layer *l, size_t batch) {
     return l->n_out <= NARROW_MAX_OUT && batch >= least_narrow_batch(l);
 }
 
+static const layer_kernel *kernel_of(const layer *l, size_t batch) {
+    return is_narrow(l, batch) ? layer_narrow_kernel() : layer_wide_kernel(l->precision);
+}
+
 /* Grows with the batch, so that work for a large one serves a small one: where the narrow kernel
  * begins, the largest batch of the wide one may need more. */
 size_t layer_trace_size(const layer *l, size_t batch) {
-    if (!is_narrow(l, batch)) return wide_trace_size(l, batch);
-    const size_t narrow = narrow_trace_size(l, batch),
-                 wide = wide_trace_size(l, least_narrow_batch(l) - 1);
-    return narrow > wide ? narrow : wide;
+    const size_t size = kernel_of(l, batch)->trace_size(l, batch);
+    if (!is_narrow(l, batch)) return size;
+    const size_t wide = layer_wide_kernel(l->precision)->trace_size(l, least_narrow_batch(l) - 1);
+    return size > wide ? size : wide;
 }
 
 void layer_forward(const layer *l, size_t batch, const double *x, double *y, double *trace) {
-    if (is_narrow(l, batch))
-        narrow_forward(l, batch, x, y, trace);
-    else
-        wide_forward(l, batch, x, y, trace);
+    kernel_of(l, batch)->forward(l, batch, x, y, trace);
 }
 
 void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
                     double *dx) {
-    if (is_narrow(l, batch))
-        narrow_backward(l, batch, dy, trace, grad, dx);
-    else
-        wide_backward(l, batch, dy, trace, grad, dx);
+    kernel_of(l, batch)->backward(l, batch, dy, trace, grad, dx);
 }
 
 void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes) {

@@ -22,6 +22,7 @@
 typedef struct layer {
     size_t n_in, n_out, degree, n_cells;
     kan_base base;
+    kan_precision precision;
     kan_basis *basis; /* [n_in], views of knots and cells              */
     double *knots;    /* [n_in][n_cells + 2*degree + 1]                */
     double *cells;    /* [n_in][kan_basis_cells_size]                  */
@@ -42,18 +43,19 @@ void layer_forward(const layer *l, size_t batch, const double *x, double *y, dou
 void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
                     double *dx);
 
-/* The two kernels behind these. layer_wide.c sums over basis functions and takes any layer;
- * layer_narrow.c sums over the polynomials of the cells, which it makes first, and is for few outputs
- * and many samples. */
-enum { NARROW_MAX_OUT = 8 };
-size_t wide_trace_size(const layer *l, size_t batch);
-void wide_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
-void wide_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
-                   double *dx);
-size_t narrow_trace_size(const layer *l, size_t batch);
-void narrow_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
-void narrow_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
+/* The two kernels behind these, in tables. wide_kernel.c sums over basis functions and takes any layer, in
+ * either precision; narrow_kernel.c, in double precision only, sums over the polynomials of the cells, which it
+ * makes first, and is for few outputs and many samples. */
+typedef struct layer_kernel {
+    size_t (*trace_size)(const layer *l, size_t batch);
+    void (*forward)(const layer *l, size_t batch, const double *x, double *y, double *trace);
+    void (*backward)(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
                      double *dx);
+} layer_kernel;
+
+enum { NARROW_MAX_OUT = 8 };
+const layer_kernel *layer_wide_kernel(kan_precision precision);
+const layer_kernel *layer_narrow_kernel(void);
 
 /* b and b' of n values x[0], x[stride], .. */
 void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes);

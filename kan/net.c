@@ -109,6 +109,7 @@ const char *kan_net_check(const kan_net_config *config) {
     if (!has_room(&c)) return "the grid is too narrow, or too wide, for its cells";
     if ((unsigned)c.base >= KAN_N_BASES) return "unknown base function";
     if ((unsigned)c.init >= KAN_N_INITS) return "unknown initialisation";
+    if ((unsigned)c.precision >= KAN_N_PRECISIONS) return "unknown precision";
     if (!isfinite(c.noise) || !isfinite(c.power_base) || !isfinite(c.power_spline))
         return "the spread of the initial parameters must be finite";
     if (count_params(&c) > SIZE_MAX / 64) return "the network has too many parameters";
@@ -328,7 +329,8 @@ kan_net *net_alloc_empty(const kan_net_config *config) {
                                  .n_out = net_n_sub(&net->config, l + 1),
                                  .degree = net->config.degree,
                                  .n_cells = net->config.n_cells,
-                                 .base = net->config.base};
+                                 .base = net->config.base,
+                                 .precision = net->config.precision};
     net->model = (kan_model){.ops = &ops,
                              .self = net,
                              .n_in = net->config.width[0],

@@ -12,6 +12,8 @@
 #include <gsl/gsl_matrix.h>
 #include <gsl/gsl_version.h>
 
+#include "splines/basis_kernel.h"
+
 enum { ROWS = KAN_MAX_DEGREE + 1 };
 
 /* One record of `cells`: middle, 1/half width, then P[p][r]. */
@@ -163,63 +165,26 @@ size_t kan_basis_eval(const kan_basis *b, double x, double *values, double *slop
     return eval(b, b->degree, x, values, slopes, curvatures);
 }
 
-/* The loop over samples with the degree known to the compiler. */
-static inline void eval_many(const kan_basis *b, size_t degree, size_t n, const double *x,
-                             size_t stride, uint32_t *first, double *values, double *slopes) {
-    const size_t rows = degree + 1;
-    if (slopes)
-        for (size_t s = 0; s < n; ++s)
-            first[s] = (uint32_t)eval(b, degree, x[s * stride], values + s * rows, slopes + s * rows,
-                                      NULL);
-    else
-        for (size_t s = 0; s < n; ++s)
-            first[s] = (uint32_t)eval(b, degree, x[s * stride], values + s * rows, NULL, NULL);
-}
-
-void kan_basis_eval_many(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *first,
-                         double *values, double *slopes) {
-    switch (b->degree) {
-    case 1: eval_many(b, 1, n, x, stride, first, values, slopes); break;
-    case 2: eval_many(b, 2, n, x, stride, first, values, slopes); break;
-    case 3: eval_many(b, 3, n, x, stride, first, values, slopes); break;
-    case 4: eval_many(b, 4, n, x, stride, first, values, slopes); break;
-    case 5: eval_many(b, 5, n, x, stride, first, values, slopes); break;
-    default: eval_many(b, b->degree, n, x, stride, first, values, slopes); break;
-    }
-}
-
-/* The cells of m places held within the grid, by the arithmetic of uniform cells: right up to rounding, that is
- * to one cell. A loop without loads from tables, which compilers vectorise. */
-static void guess_cells(const kan_basis *b, size_t m, const double *inside, int32_t *c) {
-    const double lo = b->knots[b->degree], last = (double)(b->n_cells - 1), per_x = b->cells_per_x;
-    for (size_t s = 0; s < m; ++s) {
-        double position = (inside[s] - lo) * per_x;
-        position = position > 0.0 ? position : 0.0;
-        c[s] = (int32_t)(position < last ? position : last);
-    }
-}
+KAN_KERNEL_DECLARE(double, basis_kernel_double, basis_kernel);
+KAN_KERNEL_DECLARE(single, basis_kernel_single, basis_kernel);
 
 void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
                       double *v, double *t) {
-    enum { TILE = 64 };
-    const size_t size = cell_size(b->degree), last = b->n_cells - 1;
-    const double *knots = b->knots + b->degree, lo = knots[0], hi = knots[b->n_cells];
-    double inside[TILE];
-    int32_t guess[TILE] = {0};
-    for (size_t begin = 0; begin < n;
-         begin += TILE, x += TILE * stride, cell += TILE, v += TILE, t += TILE) {
-        const size_t m = n - begin < TILE ? n - begin : TILE;
-        for (size_t s = 0; s < m; ++s) inside[s] = hold(x[s * stride], lo, hi);
-        if (b->cells_per_x > 0.0) guess_cells(b, m, inside, guess);
-        for (size_t s = 0; s < m; ++s) {
-            size_t c = (uint32_t)guess[s];
-            if (b->cells_per_x <= 0.0) c = search(b->n_cells, knots, inside[s]);
-            if (c > 0 && inside[s] < knots[c]) --c;
-            if (c < last && inside[s] >= knots[c + 1]) ++c;
-            const double inv_h = b->cells[c * size + 1];
-            cell[s] = (uint32_t)c;
-            v[s] = (inside[s] - b->cells[c * size]) * inv_h;
-            t[s] = (x[s * stride] - inside[s]) * inv_h;
-        }
-    }
+    KAN_KERNEL_GET(double, basis_kernel)->locate(b, n, x, stride, cell, v, t);
+}
+
+size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
+                      kan_basis_run *runs) {
+    assert(n <= KAN_BASIS_MAX_SORT && "as many points as can be sorted at once");
+    return KAN_KERNEL_GET(double, basis_kernel)->sort(b, n, x, order, runs);
+}
+
+void kan_basis_eval_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
+                         double *values, double *slopes) {
+    KAN_KERNEL_GET(double, basis_kernel)->eval(b, n_runs, runs, x, values, slopes);
+}
+
+void kan_basis_eval_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
+                                const double *x, float *values, float *slopes) {
+    KAN_KERNEL_GET(single, basis_kernel)->eval(b, n_runs, runs, x, values, slopes);
 }

@@ -57,16 +57,30 @@ size_t kan_basis_cell(const kan_basis *b, double x);
  */
 size_t kan_basis_eval(const kan_basis *b, double x, double *values, double *slopes, double *curvatures);
 
-/* The same for n points x[0], x[stride], ..: first [n], values and slopes [n][degree+1]; slopes may be
- * NULL. */
-void kan_basis_eval_many(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *first,
-                         double *values, double *slopes);
-
 /* Where n points x[0], x[stride], .. lie: their cells, the place v in [-1, 1] in the cell, and how far
  * they are beyond the grid, t = (x - nearest end) / h, 0 inside. NaN gives cell 0 (or the last) and NaN
  * in v and t. */
 void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
                       double *v, double *t);
+
+/* Points of a sorted list that lie in the same cell: those before `end` and, but for the first run, from the
+ * end of the run before on. */
+typedef struct kan_basis_run {
+    uint32_t cell, end;
+} kan_basis_run;
+
+/* Sorts n points x by their cells, those of a cell staying in their order: order [n] says which point comes q-th.
+ * runs [min(n, n_cells); n above 1024 cells] receives a run for every cell that has points (above 1024 cells the order stays, and every
+ * point is a run). Returns their number. n is at most KAN_BASIS_MAX_SORT. NaN goes to cell 0. */
+enum { KAN_BASIS_MAX_SORT = 4096 };
+size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
+                      kan_basis_run *runs);
+
+/* Values and slopes [n][degree + 1] of the basis functions cell .. cell + degree at sorted points x. */
+void kan_basis_eval_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
+                         double *values, double *slopes);
+void kan_basis_eval_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
+                                const double *x, float *values, float *slopes);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

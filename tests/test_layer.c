@@ -82,26 +82,18 @@ static void outcome_free(outcome *r) {
     for (size_t j = 0; j < 6; ++j) kan_work_free(arrays[j]);
 }
 
-enum { WIDE, NARROW, EITHER };
+enum { WIDE, NARROW, EITHER, WIDE_SINGLE };
 
 /* Forward and backward by one kernel with poisoned trace and outputs; grad is added to `value`. */
 static outcome run(setting *s, size_t kernel, double value) {
     const layer *l = layer_of(s);
     outcome r = outcome_alloc(s, value);
-    const size_t size = kernel == WIDE     ? wide_trace_size(l, s->batch)
-                        : kernel == NARROW ? narrow_trace_size(l, s->batch)
-                                           : layer_trace_size(l, s->batch);
-    double *trace = poisoned(size);
-    if (kernel == WIDE) {
-        wide_forward(l, s->batch, s->x, r.y, trace);
-        wide_backward(l, s->batch, s->dy, trace, r.grad, r.dx);
-    } else if (kernel == NARROW) {
-        narrow_forward(l, s->batch, s->x, r.y, trace);
-        narrow_backward(l, s->batch, s->dy, trace, r.grad, r.dx);
-    } else {
-        layer_forward(l, s->batch, s->x, r.y, trace);
-        layer_backward(l, s->batch, s->dy, trace, r.grad, r.dx);
-    }
+    const layer_kernel layers = {layer_trace_size, layer_forward, layer_backward};
+    const layer_kernel *const kernels[] = {layer_wide_kernel(KAN_DOUBLE), layer_narrow_kernel(),
+                                           &layers, layer_wide_kernel(KAN_SINGLE)};
+    double *trace = poisoned(kernels[kernel]->trace_size(l, s->batch));
+    kernels[kernel]->forward(l, s->batch, s->x, r.y, trace);
+    kernels[kernel]->backward(l, s->batch, s->dy, trace, r.grad, r.dx);
     kan_work_free(trace);
     return r;
 }
@@ -191,6 +183,33 @@ Test(layer, the_wide_kernel_takes_any_number_of_outputs) {
         assert_outcome(&s, &wide, &expected, &expected, 1.0);
         assert_outcome(&s, &either, &expected, &expected, 1.0);
         outcome_free(&either), outcome_free(&wide), outcome_free(&expected);
+        setting_free(&s);
+    }
+}
+
+/* Single precision: every rounding is larger by the ratio of the epsilons. */
+Test(layer, the_wide_kernel_in_single_precision) {
+    kan_random random = kan_random_seed(36, 0);
+    for (size_t round = 0; round < 50; ++round) {
+        setting s = setting_any(&random, round, 40);
+        outcome expected = expect(&s), single = run(&s, WIDE_SINGLE, 0.0), wide = run(&s, WIDE, 0.0);
+        assert_outcome(&s, &single, &expected, &expected, FLT_EPSILON / DBL_EPSILON);
+        cr_assert(memcmp(single.y, wide.y, s.n_y * sizeof *wide.y) != 0, "not in double precision");
+        outcome_free(&wide), outcome_free(&single), outcome_free(&expected);
+        setting_free(&s);
+    }
+}
+
+/* Cubic layers wider than a chunk of the kernels, with blocks and groups of inputs that are not full. */
+Test(layer, cubic_layers_of_every_width) {
+    kan_random random = kan_random_seed(37, 0);
+    for (size_t n_out = 1; n_out <= 150; n_out += 1 + n_out / 6) {
+        setting s = setting_draw(&random, 3, 1 + n_out % MAX_IN, n_out,
+                                 300 / (1 + n_out / 20) + n_out % 7, KAN_BASE_SILU);
+        outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), single = run(&s, WIDE_SINGLE, 0.0);
+        assert_outcome(&s, &wide, &expected, &expected, 1.0);
+        assert_outcome(&s, &single, &expected, &expected, FLT_EPSILON / DBL_EPSILON);
+        outcome_free(&single), outcome_free(&wide), outcome_free(&expected);
         setting_free(&s);
     }
 }

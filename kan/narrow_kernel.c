@@ -1,4 +1,4 @@
-/* kan/layer_narrow.c - the layer with few outputs and many samples.
+/* kan/narrow_kernel.c - the layer with few outputs and many samples.
  *
  * On cell c every edge is one polynomial, made once for all samples from its coefficients
  * (splines/basis.h has P):
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/kernel.h"
 #include "core/parallel.h"
 
 /* Samples of one forward block. */
@@ -45,7 +46,7 @@ static size_t polynomial_size(const layer *l) {
     return l->n_cells * (l->degree + 1) * l->n_out;
 }
 
-size_t narrow_trace_size(const layer *l, size_t batch) {
+static size_t trace_size(const layer *l, size_t batch) {
     const size_t n = l->n_in * batch;
     return 2 * l->n_in * polynomial_size(l) + 4 * n + (n + 1) / 2;
 }
@@ -202,16 +203,19 @@ static void backward_inputs(void *context, size_t begin, size_t end) {
     }
 }
 
-void narrow_forward(const layer *l, size_t batch, const double *x, double *y, double *trace) {
+static void forward(const layer *l, size_t batch, const double *x, double *y, double *trace) {
     pass p = {.l = l, .batch = batch, .x = x, .y = y, .trace = bind(l, batch, trace)};
     const double work = (double)batch * (double)l->n_in * (double)((l->degree + 2) * l->n_out + 20);
     for (size_t i = 0; i < l->n_in; ++i) make_polynomials(l, i, p.trace.A + i * polynomial_size(l));
     kan_parallel_for(batch, BLOCK, work, forward_block, &p);
 }
 
-void narrow_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
+static void backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
                      double *dx) {
     pass p = {.l = l, .batch = batch, .dy = dy, .grad = grad, .dx = dx, .trace = bind(l, batch, trace)};
     const double work = 2.0 * (double)batch * (double)l->n_in * (double)((l->degree + 2) * l->n_out);
     kan_parallel_for(l->n_in, 1, work, backward_inputs, &p);
 }
+
+const layer_kernel KAN_KERNEL(narrow_kernel) = {
+    .trace_size = trace_size, .forward = forward, .backward = backward};

@@ -1,0 +1,524 @@
+/* kan/wide_kernel.c - the layer as it is written: basis functions times coefficients, for any layer.
+ *
+ * The work is arranged so that numbers are used many times once they are in registers. A block of samples is
+ * sorted, input by input, by the cell in which the input lies. The samples of one cell, a run, have the same
+ * degree + 1 basis functions; so for some vectors of outputs, a chunk, the degree + 2 rows of coefficients
+ * stay in registers while the run goes by:
+ *
+ *     forward          y[s][o]         += base[o] b(x) + sum_r C[r][o] B_r(x)
+ *     input gradient   dx[s]           += sum_o dy[s][o] ( base[o] b'(x) + sum_r C[r][o] B_r'(x) )
+ *     its parameters   grad C[r][o]    += B_r(x) dy[s][o],    grad base[o] += b(x) dy[s][o]
+ *
+ * with C[r] = coef[i][cell + r]. In each of the three, one side of the sum over o or s is in registers and the
+ * other a tile of (samples of the block) x (outputs of the chunk) in the first-level cache. The cost of a sample
+ * does not depend on the number of cells, but for the shortness of runs.
+ *
+ * Threads own blocks of samples, then chunks of some inputs' parameters.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "kan/layer.h"
+
+#include <string.h>
+
+#include "core/kernel.h"
+#include "core/parallel.h"
+#include "core/vecmath.h"
+
+enum {
+    WIDTH = VECTOR_REGISTERS == 32 ? 4 : 2, /* vectors of a chunk: degree + 2 = 5 rows fit         */
+    BLOCK = 256,                            /* samples of a block: long runs, tiles in fast caches */
+    INPUTS = 32,                            /* inputs whose basis values stay in the second cache  */
+    GROUP = 8,                              /* inputs that one task takes together                 */
+    LARGE = 1 << 20,                        /* bytes of parameters that may not be in that cache   */
+    ROWS = KAN_MAX_DEGREE + 1,
+    MOST_SORTED = 1024 /* cells; with more of them every sample is a run of its own (splines/basis.h) */
+};
+
+/* What the forward pass leaves for the backward pass. Samples of a block are in the order of their cells. Rows of
+ * coefficients are padded to whole vectors of the kernel's precision, unless theta itself is so laid out. */
+typedef struct trace {
+    real *values, *slopes;    /* [n_in][batch][degree + 1] of the basis functions                     */
+    real *base, *base_slopes; /* [n_in][batch]                                                        */
+    kan_basis_run *runs;      /* [n_blocks][n_in][max_runs]                                           */
+    uint32_t *n_runs;         /* [n_blocks][n_in]                                                     */
+    uint16_t *order;          /* [n_in][batch] sample of the block                                    */
+    real *coef;               /* [n_in][n_basis + 1][stride]; the backward pass makes it the gradient */
+    vec *dy;                  /* [chunk][batch][vectors of the chunk]                                 */
+} trace;
+
+typedef struct pass {
+    const layer *l;
+    size_t batch, block, n_blocks, max_runs;
+    size_t rows, n_basis;     /* degree + 1, n_cells + degree                   */
+    size_t n_vectors, stride; /* vectors of a padded row of outputs; in numbers */
+    const double *x, *dy;
+    double *y, *grad, *dx;
+    bool is_large; /* the parameters do not fit the second cache */
+    bool direct;   /* coef are theta itself, and gradients go to grad itself */
+    trace t;
+} pass;
+
+/* ---- sizes and memory ---------------------------------------------------------------------------- */
+
+/* At least two blocks for two threads where there are few chunks to share, unless that made runs too short. */
+static size_t block_of(size_t batch, size_t n_vectors) {
+    const size_t half = (batch + 1) / 2;
+    if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < BLOCK ? batch : BLOCK;
+    return half < BLOCK ? half : BLOCK;
+}
+
+static pass make_pass(const layer *l, size_t batch) {
+    pass p = {.l = l, .batch = batch};
+    p.n_vectors = (l->n_out + LANES - 1) / LANES;
+    p.stride = p.n_vectors * LANES;
+    p.block = block_of(batch, p.n_vectors);
+    p.n_blocks = p.block > 0 ? (batch + p.block - 1) / p.block : 0;
+    p.max_runs = l->n_cells <= MOST_SORTED && l->n_cells < p.block ? l->n_cells : p.block;
+    p.rows = l->degree + 1;
+    p.n_basis = l->n_cells + l->degree;
+    p.is_large = l->n_in * (p.n_basis + 1) * p.stride * sizeof(real) > LARGE;
+    p.direct = sizeof(real) == sizeof(double) && p.stride == l->n_out;
+    return p;
+}
+
+static void *take(char *memory, size_t *used, size_t bytes) {
+    void *slice = memory ? memory + *used : NULL;
+    *used += (bytes + 63) / 64 * 64;
+    return slice;
+}
+
+/* Called with NULL to measure and with the memory to bind; bytes. */
+static size_t bind(pass *p, void *memory) {
+    const size_t n_in = p->l->n_in, n = n_in * p->batch;
+    size_t used = 0;
+    p->t.values = take(memory, &used, n * p->rows * sizeof(real));
+    p->t.slopes = take(memory, &used, n * p->rows * sizeof(real));
+    p->t.base = take(memory, &used, n * sizeof(real));
+    p->t.base_slopes = take(memory, &used, n * sizeof(real));
+    p->t.runs = take(memory, &used, p->n_blocks * n_in * p->max_runs * sizeof(kan_basis_run));
+    p->t.n_runs = take(memory, &used, p->n_blocks * n_in * sizeof(uint32_t));
+    p->t.order = take(memory, &used, n * sizeof(uint16_t));
+    p->t.coef = take(memory, &used, p->direct ? 0 : n_in * (p->n_basis + 1) * p->stride * sizeof(real));
+    p->t.dy = take(memory, &used, p->batch * p->stride * sizeof(real));
+    return used;
+}
+
+static size_t trace_size(const layer *l, size_t batch) {
+    pass p = make_pass(l, batch);
+    return bind(&p, NULL) / sizeof(double);
+}
+
+/* Rows of coefficients, or of gradients, of an input from vector j on. */
+static const real *coef_of(const pass *p, size_t i, size_t j) {
+    const real *all = p->direct ? (const real *)(const void *)p->l->theta : p->t.coef;
+    return all + i * (p->n_basis + 1) * p->stride + j * LANES;
+}
+
+static real *gradient_of(const pass *p, size_t i, size_t j) {
+    real *all = p->direct ? (real *)(void *)p->grad : p->t.coef;
+    return all + i * (p->n_basis + 1) * p->stride + j * LANES;
+}
+
+/* ---- basis values, sorted by cell ------------------------------------------------------------------ */
+
+enum { X_STRIDE = BLOCK + 8 }; /* not a power of two, whose multiples compete for places in the cache */
+
+/* The columns first .. last - 1 of n rows of x, turned. */
+static void turn(const pass *p, size_t begin, size_t n, size_t first, size_t last, double *x) {
+    const size_t n_in = p->l->n_in;
+    for (size_t s = 0; s < n; ++s) {
+        const double *row = p->x + (begin + s) * n_in + first;
+        for (size_t i = 0; i < last - first; ++i) x[i * X_STRIDE + s] = row[i];
+    }
+}
+
+static void eval_base(const layer *l, size_t n, const double *x, real *base, real *slopes) {
+#ifdef KAN_KERNEL_SINGLE
+    if (l->base == KAN_BASE_SILU) {
+        float z[BLOCK];
+        for (size_t q = 0; q < n; ++q) z[q] = (float)x[q];
+        kan_vecmath_silu_single(n, z, 1, base, slopes);
+        return;
+    }
+    double b[BLOCK], b_slopes[BLOCK];
+    layer_base(l->base, n, x, 1, b, b_slopes);
+    for (size_t q = 0; q < n; ++q) base[q] = (real)b[q], slopes[q] = (real)b_slopes[q];
+#else
+    layer_base(l->base, n, x, 1, base, slopes);
+#endif
+}
+
+/* The trace of input i for n samples from `begin` on, which are one block, at x. */
+static void prepare_input(const pass *p, size_t i, size_t begin, size_t n, const double *x) {
+    const size_t at = i * p->batch + begin, list = begin / p->block * p->l->n_in + i;
+    const kan_basis *b = &p->l->basis[i];
+    kan_basis_run *runs = p->t.runs + list * p->max_runs;
+    uint16_t *order = p->t.order + at;
+    real *values = p->t.values + at * p->rows, *slopes = p->t.slopes + at * p->rows;
+    double sorted[BLOCK];
+    const size_t n_runs = kan_basis_sort(b, n, x, order, runs);
+    for (size_t q = 0; q < n; ++q) sorted[q] = x[order[q]];
+#ifdef KAN_KERNEL_SINGLE
+    kan_basis_eval_runs_single(b, n_runs, runs, sorted, values, slopes);
+#else
+    kan_basis_eval_runs(b, n_runs, runs, sorted, values, slopes);
+#endif
+    eval_base(p->l, n, sorted, p->t.base + at, p->t.base_slopes + at);
+    p->t.n_runs[list] = (uint32_t)n_runs;
+}
+
+/* Rows of theta in the kernel's precision, padded. */
+static void pack_inputs(void *context, size_t begin, size_t end) {
+    const pass *p = context;
+    const size_t n_out = p->l->n_out, n_rows = p->n_basis + 1;
+    for (size_t row = begin * n_rows; row < end * n_rows; ++row) {
+        const double *from = p->l->theta + row * n_out;
+        real *to = p->t.coef + row * p->stride;
+        for (size_t o = 0; o < n_out; ++o) to[o] = (real)from[o];
+        for (size_t o = n_out; o < p->stride; ++o) to[o] = 0;
+    }
+}
+
+/* ---- the three sums for one input, one block and one chunk ---------------------------------------- */
+
+/* What they all need: the runs, the records, the rows of the chunk. The functions that use it are inlined with
+ * constant numbers of rows and vectors, so that rows and sums are registers. */
+typedef struct edges {
+    size_t rows, stride;
+    const kan_basis_run *runs;
+    size_t n_runs;
+    const uint16_t *order;
+    const real *B, *base; /* values or slopes of the basis functions and of the base function */
+    size_t base_row;      /* of the base weights */
+} edges;
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE vec load(const real *from) {
+    return *(const vec_unaligned *)(const void *)from;
+}
+
+ALWAYS_INLINE void store(real *to, vec value) {
+    *(vec_unaligned *)(void *)to = value;
+}
+
+/* y[s][j] += base[j] b + sum_r C[r][j] B_r, y [block][n_vec] */
+ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, const real *coef, vec *y) {
+    vec base[WIDTH], C[ROWS][WIDTH];
+    const real *B = e->B;
+    for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
+    for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
+        const real *c = coef + e->runs[k].cell * e->stride;
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
+        for (; q < e->runs[k].end; ++q, B += rows) {
+            vec *sum = y + e->order[q] * n_vec;
+            for (size_t j = 0; j < n_vec; ++j) {
+                vec z = sum[j] + e->base[q] * base[j];
+                for (size_t r = 0; r < rows; ++r) z += B[r] * C[r][j];
+                sum[j] = z;
+            }
+        }
+    }
+}
+
+/* dx[q] += dy[s][j] (base[j] b' + sum_r C[r][j] B_r'), lane by lane; dx [block] in sorted order */
+ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const real *coef, const vec *dy,
+                            vec *dx) {
+    vec base[WIDTH], C[ROWS][WIDTH];
+    const real *B = e->B;
+    for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
+    for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
+        const real *c = coef + e->runs[k].cell * e->stride;
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
+        for (; q < e->runs[k].end; ++q, B += rows) {
+            const vec *d = dy + e->order[q] * n_vec;
+            vec sum = dx[q];
+            for (size_t j = 0; j < n_vec; ++j) {
+                vec slope = e->base[q] * base[j];
+                for (size_t r = 0; r < rows; ++r) slope += B[r] * C[r][j];
+                sum += d[j] * slope;
+            }
+            dx[q] = sum;
+        }
+    }
+}
+
+/* C[r][j] += B_r dy[s][j], base[j] += b dy[s][j] */
+ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy,
+                                  real *grad) {
+    vec base[WIDTH], C[ROWS][WIDTH];
+    const real *B = e->B;
+    real *base_row = grad + e->base_row * e->stride;
+    for (size_t j = 0; j < n_vec; ++j) base[j] = load(base_row + j * LANES);
+    for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
+        real *c = grad + e->runs[k].cell * e->stride;
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
+        for (; q < e->runs[k].end; ++q, B += rows) {
+            const vec *d = dy + e->order[q] * n_vec;
+            for (size_t j = 0; j < n_vec; ++j) {
+                base[j] += e->base[q] * d[j];
+                for (size_t r = 0; r < rows; ++r) C[r][j] += B[r] * d[j];
+            }
+        }
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t j = 0; j < n_vec; ++j) store(c + r * e->stride + j * LANES, C[r][j]);
+    }
+    for (size_t j = 0; j < n_vec; ++j) store(base_row + j * LANES, base[j]);
+}
+
+/* Calls `function` with constants where that is worth it: degree 3, and the number of vectors. */
+#define WITH_CONSTANTS(function, rows, n_vec, ...)              \
+    switch ((rows) == 4 ? (n_vec) : 0) {                        \
+    case 1: function(4, 1, __VA_ARGS__); break;                 \
+    case 2: function(4, 2, __VA_ARGS__); break;                 \
+    case 3: function(4, WIDTH > 2 ? 3 : 2, __VA_ARGS__); break; \
+    case 4: function(4, WIDTH > 2 ? 4 : 2, __VA_ARGS__); break; \
+    default: function(rows, n_vec, __VA_ARGS__); break;         \
+    }
+
+static edges edges_of(const pass *p, size_t i, size_t begin, const real *B, const real *base) {
+    const size_t at = i * p->batch + begin, list = begin / p->block * p->l->n_in + i;
+    return (edges){.rows = p->rows,
+                   .stride = p->stride,
+                   .runs = p->t.runs + list * p->max_runs,
+                   .n_runs = p->t.n_runs[list],
+                   .order = p->t.order + at,
+                   .B = B + at * p->rows,
+                   .base = base + at,
+                   .base_row = p->n_basis};
+}
+
+static size_t chunk_width(const pass *p, size_t first_vector) {
+    const size_t left = p->n_vectors - first_vector;
+    return left < WIDTH ? left : WIDTH;
+}
+
+/* Asks for the rows of one input and chunk, which are used next. With thousands of parameters an input they lie in
+ * short pieces far apart, which no hardware foresees; where all fits the second cache there is nothing to ask. */
+static void prefetch(const pass *p, const real *rows, size_t n_vec) {
+    if (!p->is_large) return;
+    for (size_t row = 0; row <= p->n_basis; ++row)
+        for (size_t j = 0; j < n_vec; ++j) __builtin_prefetch(rows + row * p->stride + j * LANES);
+}
+
+/* ---- forward ---------------------------------------------------------------------------------------- */
+
+/* The chunk of y of n samples from vector j on, to and from a tile. */
+static void load_tile(const pass *p, size_t begin, size_t n, size_t j, size_t n_vec, vec *tile) {
+    const size_t n_out = p->l->n_out, first = j * LANES;
+    const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
+    for (size_t s = 0; s < n; ++s) {
+        const double *from = p->y + (begin + s) * n_out + first;
+        real *to = (real *)(tile + s * n_vec);
+        for (size_t o = 0; o < m; ++o) to[o] = (real)from[o];
+        for (size_t o = m; o < n_vec * LANES; ++o) to[o] = 0;
+    }
+}
+
+static void store_tile(const pass *p, size_t begin, size_t n, size_t j, size_t n_vec, const vec *tile) {
+    const size_t n_out = p->l->n_out, first = j * LANES;
+    const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
+    for (size_t s = 0; s < n; ++s) {
+        const real *from = (const real *)(tile + s * n_vec);
+        double *to = p->y + (begin + s) * n_out + first;
+        for (size_t o = 0; o < m; ++o) to[o] = (double)from[o];
+    }
+}
+
+/* Some inputs first .. last - 1 of one block, whose basis values stay in the second cache while all chunks use
+ * them. */
+typedef struct part {
+    const pass *p;
+    size_t begin, n, first, last;
+} part;
+
+static void prepare_inputs(void *context, size_t from, size_t to) {
+    const part *a = context;
+    double x[GROUP * X_STRIDE];
+    turn(a->p, a->begin, a->n, a->first + from, a->first + to, x);
+    for (size_t i = from; i < to; ++i)
+        prepare_input(a->p, a->first + i, a->begin, a->n, x + (i - from) * X_STRIDE);
+}
+
+static void forward_chunks(void *context, size_t from, size_t to) {
+    const part *a = context;
+    const pass *p = a->p;
+    vec tile[BLOCK * WIDTH];
+    for (size_t j = from * WIDTH; j < to * WIDTH && j < p->n_vectors; j += WIDTH) {
+        const size_t n_vec = chunk_width(p, j);
+        if (a->first == 0)
+            memset(tile, 0, a->n * n_vec * sizeof *tile);
+        else
+            load_tile(p, a->begin, a->n, j, n_vec, tile);
+        for (size_t i = a->first; i < a->last; ++i) {
+            const edges e = edges_of(p, i, a->begin, p->t.values, p->t.base);
+            const real *coef = coef_of(p, i, j);
+            if (i + 1 < a->last) prefetch(p, coef_of(p, i + 1, j), n_vec);
+            WITH_CONSTANTS(forward_chunk, p->rows, n_vec, &e, coef, tile);
+        }
+        store_tile(p, a->begin, a->n, j, n_vec, tile);
+    }
+}
+
+/* Multiply-adds of one of the three sums for n samples and inputs, and of the basis. */
+static double cost(const pass *p, size_t n, size_t n_in) {
+    return (double)n * (double)n_in * (double)((p->rows + 1) * p->l->n_out + 30);
+}
+
+static size_t n_chunks(const pass *p) {
+    return (p->n_vectors + WIDTH - 1) / WIDTH;
+}
+
+/* Blocks are shared among threads; where there is only one, its inputs and chunks are. */
+static void forward_blocks(void *context, size_t begin, size_t end) {
+    const pass *p = context;
+    const size_t n_in = p->l->n_in;
+    part a = {.p = p, .begin = begin, .n = end - begin};
+    for (a.first = 0; a.first < n_in; a.first = a.last) {
+        a.last = n_in - a.first < INPUTS ? n_in : a.first + INPUTS;
+        const size_t n = a.last - a.first;
+        kan_parallel_for(n, GROUP, 30.0 * (double)(a.n * n), prepare_inputs, &a);
+        kan_parallel_for(n_chunks(p), 1, cost(p, a.n, n), forward_chunks, &a);
+    }
+}
+
+static void forward(const layer *l, size_t batch, const double *x, double *y, double *memory) {
+    pass p = make_pass(l, batch);
+    p.x = x, p.y = y;
+    bind(&p, memory);
+    if (batch == 0) return;
+    if (!p.direct)
+        kan_parallel_for(l->n_in, GROUP, (double)(l->n_in * p.n_basis * l->n_out), pack_inputs, &p);
+    kan_parallel_for(batch, p.block, cost(&p, batch, l->n_in), forward_blocks, &p);
+}
+
+/* ---- backward --------------------------------------------------------------------------------------- */
+
+static vec *dy_of(const pass *p, size_t begin, size_t j, size_t n_vec) {
+    return p->t.dy + j * p->batch + begin * n_vec;
+}
+
+static void pack_dy(const pass *p, size_t begin, size_t n) {
+    const size_t n_out = p->l->n_out;
+    for (size_t j = 0; j < p->n_vectors; j += WIDTH) {
+        const size_t n_vec = chunk_width(p, j), first = j * LANES;
+        const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
+        real *to = (real *)dy_of(p, begin, j, n_vec);
+        for (size_t s = 0; s < n; ++s, to += n_vec * LANES) {
+            const double *from = p->dy + (begin + s) * n_out + first;
+            for (size_t o = 0; o < m; ++o) to[o] = (real)from[o];
+            for (size_t o = m; o < n_vec * LANES; ++o) to[o] = 0;
+        }
+    }
+}
+
+/* a0 + a1, a2 + a3, .., b0 + b1, b2 + b3, .. */
+#if KAN_KERNEL_LANES == 16
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif KAN_KERNEL_LANES == 8
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD  1, 3, 5, 7, 9, 11, 13, 15
+#elif KAN_KERNEL_LANES == 4
+#define EVEN 0, 2, 4, 6
+#define ODD  1, 3, 5, 7
+#else
+#define EVEN 0, 2
+#define ODD  1, 3
+#endif
+ALWAYS_INLINE vec sums_of_pairs(vec a, vec b) {
+    return __builtin_shufflevector(a, b, EVEN) + __builtin_shufflevector(a, b, ODD);
+}
+
+/* sums[q] = the sum of the lanes of v[q], for n of them: LANES at a time shrink pairwise to one vector. */
+static void sum_lanes(size_t n, const vec *v, real *sums) {
+    for (size_t q = 0; q < n; q += LANES) {
+        vec level[LANES];
+        for (size_t k = 0; k < LANES; ++k) level[k] = v[q + k];
+        for (size_t m = LANES / 2; m > 0; m /= 2)
+            for (size_t k = 0; k < m; ++k) level[k] = sums_of_pairs(level[2 * k], level[2 * k + 1]);
+        store(sums + q, level[0]);
+    }
+}
+
+static void dx_inputs(void *context, size_t from, size_t to) {
+    const part *a = context;
+    const pass *p = a->p;
+    vec dx[GROUP][BLOCK];
+    const size_t padded = (a->n + LANES - 1) / LANES * LANES; /* as sum_lanes takes them */
+    for (size_t i = from; i < to; ++i) memset(dx[i - from], 0, padded * sizeof(vec));
+    for (size_t j = 0; j < p->n_vectors; j += WIDTH) {
+        const size_t n_vec = chunk_width(p, j);
+        const vec *dy = dy_of(p, a->begin, j, n_vec);
+        for (size_t i = from; i < to; ++i) {
+            const edges e = edges_of(p, i, a->begin, p->t.slopes, p->t.base_slopes);
+            const real *coef = coef_of(p, i, j);
+            if (i + 1 < to) prefetch(p, coef_of(p, i + 1, j), n_vec);
+            WITH_CONSTANTS(dx_chunk, p->rows, n_vec, &e, coef, dy, dx[i - from]);
+        }
+    }
+    real sums[BLOCK];
+    double turned[GROUP * X_STRIDE];
+    for (size_t i = from; i < to; ++i) {
+        const uint16_t *order = p->t.order + i * p->batch + a->begin;
+        sum_lanes(a->n, dx[i - from], sums);
+        for (size_t q = 0; q < a->n; ++q) turned[(i - from) * X_STRIDE + order[q]] = (double)sums[q];
+    }
+    for (size_t s = 0; s < a->n; ++s)
+        for (size_t i = from; i < to; ++i)
+            p->dx[(a->begin + s) * p->l->n_in + i] = turned[(i - from) * X_STRIDE + s];
+}
+
+static void backward_blocks(void *context, size_t begin, size_t end) {
+    const pass *p = context;
+    part a = {.p = p, .begin = begin, .n = end - begin};
+    pack_dy(p, begin, a.n);
+    if (p->dx) kan_parallel_for(p->l->n_in, GROUP, cost(p, a.n, p->l->n_in), dx_inputs, &a);
+}
+
+/* Task k: chunk k % n_chunks of the parameters of some inputs. */
+static void gradient_task(const pass *p, size_t k) {
+    const size_t n_in = p->l->n_in, n_rows = p->n_basis + 1;
+    const size_t first = k / n_chunks(p) * GROUP, last = n_in - first < GROUP ? n_in : first + GROUP;
+    const size_t j = k % n_chunks(p) * WIDTH, n_vec = chunk_width(p, j);
+    for (size_t i = first; i < last && !p->direct; ++i)
+        for (size_t row = 0; row < n_rows; ++row)
+            memset(gradient_of(p, i, j) + row * p->stride, 0, n_vec * sizeof(vec));
+    for (size_t begin = 0; begin < p->batch; begin += p->block)
+        for (size_t i = first; i < last; ++i) {
+            const edges e = edges_of(p, i, begin, p->t.values, p->t.base);
+            const vec *dy = dy_of(p, begin, j, n_vec);
+            real *grad = gradient_of(p, i, j);
+            if (i + 1 < last) prefetch(p, gradient_of(p, i + 1, j), n_vec);
+            WITH_CONSTANTS(gradient_chunk, p->rows, n_vec, &e, dy, grad);
+        }
+    const size_t n_out = p->l->n_out, o = j * LANES;
+    const size_t m = n_out - o < n_vec * LANES ? n_out - o : n_vec * LANES;
+    for (size_t row = first * n_rows; row < last * n_rows && !p->direct; ++row) {
+        const real *from = p->t.coef + row * p->stride + o;
+        double *to = p->grad + row * n_out + o;
+        for (size_t a = 0; a < m; ++a) to[a] += (double)from[a];
+    }
+}
+
+static void gradient_tasks(void *context, size_t begin, size_t end) {
+    for (size_t k = begin; k < end; ++k) gradient_task(context, k);
+}
+
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
+                     double *dx) {
+    pass p = make_pass(l, batch);
+    p.dy = dy, p.grad = grad, p.dx = dx;
+    bind(&p, memory);
+    if (batch == 0) return;
+    const size_t n_groups = (l->n_in + GROUP - 1) / GROUP;
+    const double work = cost(&p, batch, l->n_in);
+    kan_parallel_for(batch, p.block, dx ? work : 0.0, backward_blocks, &p);
+    kan_parallel_for(n_groups * n_chunks(&p), 1, work, gradient_tasks, &p);
+}
+
+const layer_kernel KAN_KERNEL(wide_kernel) = {
+    .trace_size = trace_size, .forward = forward, .backward = backward};
