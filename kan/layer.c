@@ -8,15 +8,20 @@
 
 KAN_KERNEL_DECLARE(double, layer_kernel, wide_kernel);
 KAN_KERNEL_DECLARE(single, layer_kernel, wide_kernel);
-KAN_KERNEL_DECLARE(double, layer_kernel, narrow_kernel);
+KAN_KERNEL_DECLARE(double, layer_kernel, samples_kernel);
+KAN_KERNEL_DECLARE(double, layer_kernel, outputs_kernel);
 
 const layer_kernel *layer_wide_kernel(kan_precision precision) {
     return precision == KAN_SINGLE ? KAN_KERNEL_GET(single, wide_kernel)
                                    : KAN_KERNEL_GET(double, wide_kernel);
 }
 
-const layer_kernel *layer_narrow_kernel(void) {
-    return KAN_KERNEL_GET(double, narrow_kernel);
+const layer_kernel *layer_samples_kernel(void) {
+    return KAN_KERNEL_GET(double, samples_kernel);
+}
+
+const layer_kernel *layer_outputs_kernel(void) {
+    return KAN_KERNEL_GET(double, outputs_kernel);
 }
 
 size_t layer_n_basis(const layer *l) {
@@ -35,11 +40,12 @@ static size_t least_narrow_batch(const layer *l) {
 }
 
 static bool is_narrow(const layer *l, size_t batch) {
-    return l->n_out <= NARROW_MAX_OUT && batch >= least_narrow_batch(l);
+    return l->n_out <= OUTPUTS_MAX_OUT && batch >= least_narrow_batch(l);
 }
 
 static const layer_kernel *kernel_of(const layer *l, size_t batch) {
-    return is_narrow(l, batch) ? layer_narrow_kernel() : layer_wide_kernel(l->precision);
+    if (!is_narrow(l, batch)) return layer_wide_kernel(l->precision);
+    return l->n_out <= SAMPLES_MAX_OUT ? layer_samples_kernel() : layer_outputs_kernel();
 }
 
 /* Grows with the batch, so that work for a large one serves a small one: where the narrow kernel

@@ -43,9 +43,10 @@ void layer_forward(const layer *l, size_t batch, const double *x, double *y, dou
 void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
                     double *dx);
 
-/* The two kernels behind these, in tables. wide_kernel.c sums over basis functions and takes any layer, in
- * either precision; narrow_kernel.c, in double precision only, sums over the polynomials of the cells, which it
- * makes first, and is for few outputs and many samples. */
+/* The kernels behind these, in tables. wide_kernel.c sums over basis functions and takes any layer, in either
+ * precision. The other two are for few outputs and many samples, in double precision only: they sum over the
+ * polynomials of the cells, which they make first; in samples_kernel.c a vector holds samples, in
+ * outputs_kernel.c outputs. */
 typedef struct layer_kernel {
     size_t (*trace_size)(const layer *l, size_t batch);
     void (*forward)(const layer *l, size_t batch, const double *x, double *y, double *trace);
@@ -53,9 +54,10 @@ typedef struct layer_kernel {
                      double *dx);
 } layer_kernel;
 
-enum { NARROW_MAX_OUT = 8 };
+enum { SAMPLES_MAX_OUT = 2, OUTPUTS_MAX_OUT = 8 }; /* outputs that these two can take */
 const layer_kernel *layer_wide_kernel(kan_precision precision);
-const layer_kernel *layer_narrow_kernel(void);
+const layer_kernel *layer_samples_kernel(void);
+const layer_kernel *layer_outputs_kernel(void);
 
 /* b and b' of n values x[0], x[stride], .. */
 void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes);

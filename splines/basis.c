@@ -168,9 +168,9 @@ size_t kan_basis_eval(const kan_basis *b, double x, double *values, double *slop
 KAN_KERNEL_DECLARE(double, basis_kernel_double, basis_kernel);
 KAN_KERNEL_DECLARE(single, basis_kernel_single, basis_kernel);
 
-void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
-                      double *v, double *t) {
-    KAN_KERNEL_GET(double, basis_kernel)->locate(b, n, x, stride, cell, v, t);
+void kan_basis_locate(const kan_basis *b, size_t n, const double *x, uint32_t *cell, double *v,
+                      double *t, double *inv_h) {
+    KAN_KERNEL_GET(double, basis_kernel)->locate(b, n, x, cell, v, t, inv_h);
 }
 
 size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,

@@ -57,11 +57,11 @@ size_t kan_basis_cell(const kan_basis *b, double x);
  */
 size_t kan_basis_eval(const kan_basis *b, double x, double *values, double *slopes, double *curvatures);
 
-/* Where n points x[0], x[stride], .. lie: their cells, the place v in [-1, 1] in the cell, and how far
- * they are beyond the grid, t = (x - nearest end) / h, 0 inside. NaN gives cell 0 (or the last) and NaN
+/* Where n points x lie: their cells, the place v in [-1, 1] in the cell, how far they are beyond the grid,
+ * t = (x - nearest end) / h, 0 inside, and inv_h = 1 / h; arrays [n] that do not overlap. NaN gives cell 0 and NaN
  * in v and t. */
-void kan_basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
-                      double *v, double *t);
+void kan_basis_locate(const kan_basis *b, size_t n, const double *x, uint32_t *cell, double *v,
+                      double *t, double *inv_h);
 
 /* Points of a sorted list that lie in the same cell: those before `end` and, but for the first run, from the
  * end of the run before on. */

@@ -45,10 +45,10 @@ static void search_cells(const kan_basis *b, size_t m, const double *inside, int
 
 /* The cells of m places held within the grid, for any grid. */
 static void find_cells(const kan_basis *b, size_t m, const double *inside, int32_t *c) {
-    enum { FEW_CELLS = 24 };
+    enum { FEW_CELLS = 8 };
     const double *knots = b->knots + b->degree;
     const int32_t last = (int32_t)(b->n_cells - 1);
-    if (b->n_cells <= FEW_CELLS) {
+    if (b->n_cells <= (b->cells_per_x > 0.0 ? FEW_CELLS : 2 * FEW_CELLS)) {
         count_cells(b, m, inside, c);
     } else if (b->cells_per_x > 0.0) {
         guess_cells(b, m, inside, c);
@@ -61,22 +61,32 @@ static void find_cells(const kan_basis *b, size_t m, const double *inside, int32
     }
 }
 
-static void locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
-                   double *v, double *t) {
+static void locate(const kan_basis *b, size_t n, const double *restrict x, uint32_t *restrict cell,
+                   double *restrict v, double *restrict t, double *restrict inv_h) {
     const size_t rows = b->degree + 1, size = 2 + rows * rows;
     const double lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
-    double point[TILE], inside[TILE];
+    const double width = (hi - lo) / (double)b->n_cells, over_h = b->cells[1];
+    double inside[TILE];
     int32_t c[TILE];
     for (size_t begin = 0; begin < n; begin += TILE) {
         const size_t m = n - begin < TILE ? n - begin : TILE;
-        for (size_t s = 0; s < m; ++s) point[s] = x[(begin + s) * stride];
-        for (size_t s = 0; s < m; ++s) inside[s] = hold(point[s], lo, hi);
+        for (size_t s = 0; s < m; ++s) inside[s] = hold(x[begin + s], lo, hi);
         find_cells(b, m, inside, c);
+        for (size_t s = 0; s < m; ++s) cell[begin + s] = (uint32_t)c[s];
+        if (b->cells_per_x >
+            0.0) { /* middles and widths by arithmetic, which is faster than by table */
+            for (size_t s = 0; s < m; ++s) {
+                v[begin + s] = ((inside[s] - lo) - ((double)c[s] + 0.5) * width) * over_h;
+                t[begin + s] = (x[begin + s] - inside[s]) * over_h;
+                inv_h[begin + s] = over_h;
+            }
+            continue;
+        }
         for (size_t s = 0; s < m; ++s) {
             const double *record = b->cells + (size_t)c[s] * size;
-            cell[begin + s] = (uint32_t)c[s];
             v[begin + s] = (inside[s] - record[0]) * record[1];
-            t[begin + s] = (point[s] - inside[s]) * record[1];
+            t[begin + s] = (x[begin + s] - inside[s]) * record[1];
+            inv_h[begin + s] = record[1];
         }
     }
 }

@@ -10,8 +10,8 @@
 #include "core/kernel.h"
 #include "splines/basis.h"
 
-typedef void basis_locate(const kan_basis *b, size_t n, const double *x, size_t stride, uint32_t *cell,
-                          double *v, double *t);
+typedef void basis_locate(const kan_basis *b, size_t n, const double *x, uint32_t *cell, double *v,
+                          double *t, double *inv_h);
 typedef size_t basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
                           kan_basis_run *runs);
 

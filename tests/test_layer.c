@@ -88,9 +88,11 @@ enum { WIDE, NARROW, EITHER, WIDE_SINGLE };
 static outcome run(setting *s, size_t kernel, double value) {
     const layer *l = layer_of(s);
     outcome r = outcome_alloc(s, value);
+    const layer_kernel *narrow = l->n_out <= SAMPLES_MAX_OUT ? layer_samples_kernel()
+                                                             : layer_outputs_kernel();
     const layer_kernel layers = {layer_trace_size, layer_forward, layer_backward};
-    const layer_kernel *const kernels[] = {layer_wide_kernel(KAN_DOUBLE), layer_narrow_kernel(),
-                                           &layers, layer_wide_kernel(KAN_SINGLE)};
+    const layer_kernel *const kernels[] = {layer_wide_kernel(KAN_DOUBLE), narrow, &layers,
+                                           layer_wide_kernel(KAN_SINGLE)};
     double *trace = poisoned(kernels[kernel]->trace_size(l, s->batch));
     kernels[kernel]->forward(l, s->batch, s->x, r.y, trace);
     kernels[kernel]->backward(l, s->batch, s->dy, trace, r.grad, r.dx);
@@ -165,7 +167,7 @@ static void assert_outcome(const setting *s, const outcome *got, const outcome *
 Test(layer, both_kernels_match_the_reference_and_each_other) {
     kan_random random = kan_random_seed(30, 0);
     for (size_t round = 0; round < 140; ++round) {
-        setting s = setting_any(&random, round, NARROW_MAX_OUT);
+        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
         outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
         assert_outcome(&s, &wide, &expected, &expected, 1.0);
         assert_outcome(&s, &narrow, &expected, &expected, 1.0);
@@ -217,7 +219,7 @@ Test(layer, cubic_layers_of_every_width) {
 /* The shapes with constants of their own in the kernels: cubic, one to five outputs. */
 Test(layer, cubic_layers_with_few_outputs_match_the_reference) {
     kan_random random = kan_random_seed(32, 0);
-    for (size_t n_out = 1; n_out <= NARROW_MAX_OUT; ++n_out)
+    for (size_t n_out = 1; n_out <= OUTPUTS_MAX_OUT; ++n_out)
         for (kan_base base = 0; base < KAN_N_BASES; ++base) {
             setting s = setting_draw(&random, 3, 3, n_out, 290, base);
             outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
@@ -231,7 +233,7 @@ Test(layer, cubic_layers_with_few_outputs_match_the_reference) {
 Test(layer, gradients_are_added_and_dx_is_optional) {
     kan_random random = kan_random_seed(33, 0);
     for (size_t round = 0; round < 42; ++round) {
-        setting s = setting_any(&random, round, NARROW_MAX_OUT);
+        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
         const size_t kernel = round % 2;
         outcome zero = run(&s, kernel, 0.0), one = run(&s, kernel, 1.0);
         for (size_t j = 0; j < s.n_theta; ++j)
@@ -254,7 +256,7 @@ Test(layer, gradients_are_added_and_dx_is_optional) {
 Test(layer, nan_stays_in_its_sample) {
     kan_random random = kan_random_seed(34, 0);
     for (size_t round = 0; round < 84; ++round) {
-        setting s = setting_any(&random, round, NARROW_MAX_OUT);
+        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
         const size_t n_in = s.l.n_in, n_out = s.l.n_out, at = kan_random_below(&random, s.n_x);
         outcome clean = run(&s, round % 2, 0.0);
         s.x[at] = NAN;

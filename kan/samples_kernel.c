@@ -1,0 +1,252 @@
+/* kan/samples_kernel.c - the layer with one or two outputs and many samples, a pack of them at once.
+ *
+ * Value and slope of an edge are Horner's scheme in the polynomials of kan/polynomials.h:
+ *
+ *     phi(x) = w b(x) + A(v) + t A'(v),    phi'(x) = w b'(x) + A'(v) / h
+ *
+ * The powers p go in packs, padded with zeros, so that the A of one sample are one load or two, and the A_0 of some
+ * samples, their A_1 .. come from such loads by turning a square of numbers. For the sums D each sample adds its own
+ * packs of q_p dy to those of its cell.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/kernel.h"
+#include "core/parallel.h"
+#include "kan/layer.h"
+#include "kan/polynomials.h"
+
+enum {
+    BLOCK = 128,                      /* samples of one forward block */
+    MOST_POWERS = KAN_MAX_DEGREE + 1, /* 8, a multiple of PACK        */
+    COPIES = 2                        /* of D, see add_to_sums        */
+};
+
+/* What the forward pass leaves for the backward pass; n = batch rounded up to whole packs, powers = degree + 1
+ * rounded up. */
+typedef struct trace {
+    double *A;      /* [n_in][n_out][n_cells][powers]                           */
+    double *D;      /* [n_in][n_out][COPIES][n_cells][powers]                   */
+    double *v, *t;  /* [n_in][n]                                                */
+    double *base;   /* [n_in][n] b(x)                                           */
+    double *slopes; /* [n_in][n_out][n] phi'(x)                                 */
+    double *dy;     /* [n_out][n], turned by the backward pass                  */
+    uint32_t *cell; /* [n_in][n]                                                */
+} trace;
+
+typedef struct pass {
+    const layer *l;
+    size_t batch, n, powers;
+    const double *x, *dy;
+    double *y, *grad, *dx;
+    trace t;
+} pass;
+
+static pass make_pass(const layer *l, size_t batch) {
+    return (pass){
+        .l = l, .batch = batch, .n = round_up(batch, PACK), .powers = round_up(l->degree + 1, PACK)};
+}
+
+/* Called with NULL to measure and with the memory to bind; doubles. */
+static size_t bind(pass *p, double *memory) {
+    const size_t n_in = p->l->n_in, n_out = p->l->n_out, table = p->l->n_cells * p->powers;
+    const size_t edges = n_in * n_out, places = n_in * p->n;
+    const size_t sizes[] = {edges * table, COPIES * edges * table, places,      places,
+                            places,        edges * p->n,           n_out * p->n};
+    double **slices[] = {&p->t.A, &p->t.D, &p->t.v, &p->t.t, &p->t.base, &p->t.slopes, &p->t.dy};
+    size_t used = 0;
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; ++k) {
+        *slices[k] = memory ? memory + used : NULL;
+        used += round_up(sizes[k], 8);
+    }
+    p->t.cell = memory ? (uint32_t *)(void *)(memory + used) : NULL;
+    return used + round_up(places, 2) / 2;
+}
+
+static size_t trace_size(const layer *l, size_t batch) {
+    pass p = make_pass(l, batch);
+    return bind(&p, NULL);
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------- */
+
+/* One block of samples of one input: where they lie. */
+typedef struct places {
+    const uint32_t *cell;
+    const double *v, *t, *base;
+    double inv_h[BLOCK], base_slope[BLOCK];
+} places;
+
+/* The places of n samples of input i from `begin` on. Samples that fill up the last pack are copies of the last
+ * one. */
+static void find_places(const pass *p, size_t i, size_t begin, size_t n, places *at) {
+    const layer *l = p->l;
+    const size_t padded = round_up(n, PACK), first = i * p->n + begin;
+    double x[BLOCK];
+    for (size_t s = 0; s < n; ++s) x[s] = p->x[(begin + s) * l->n_in + i];
+    for (size_t s = n; s < padded; ++s) x[s] = x[n - 1];
+    kan_basis_locate(&l->basis[i], padded, x, p->t.cell + first, p->t.v + first, p->t.t + first,
+                     at->inv_h);
+    layer_base(l->base, padded, x, 1, p->t.base + first, at->base_slope);
+    at->cell = p->t.cell + first;
+    at->v = p->t.v + first, at->t = p->t.t + first, at->base = p->t.base + first;
+}
+
+/* y[s] += phi(x[s]) and slopes[s] = phi'(x[s]) of one edge of base weight w; the degree is a constant where that
+ * is worth it. */
+ALWAYS_INLINE void add_edge(size_t degree, size_t powers, size_t n, const places *at, const double *A,
+                            double w, double *restrict y, double *restrict slopes) {
+    for (size_t s = 0; s < n; s += PACK) {
+        pack a[MOST_POWERS];
+        for (size_t power = 0; power < powers; power += PACK) {
+            for (size_t k = 0; k < PACK; ++k)
+                a[power + k] = *const_packs(A + at->cell[s + k] * powers + power);
+            turn_square(a + power);
+        }
+        const pack v = *const_packs(at->v + s);
+        pack value = a[degree] * v + a[degree - 1], slope = a[degree];
+        for (size_t power = degree - 1; power-- > 0;) {
+            slope = slope * v + value;
+            value = value * v + a[power];
+        }
+        *packs(y + s) += value + *const_packs(at->t + s) * slope + w * *const_packs(at->base + s);
+        *packs(slopes + s) = slope * *const_packs(at->inv_h + s) + w * *const_packs(at->base_slope + s);
+    }
+}
+
+/* Samples begin .. end-1. */
+static void forward_block(void *context, size_t begin, size_t end) {
+    const pass *p = context;
+    const layer *l = p->l;
+    const size_t n = end - begin, padded = round_up(n, PACK), n_out = l->n_out;
+    double y[SAMPLES_MAX_OUT][BLOCK];
+    places at;
+    memset(y, 0, sizeof y);
+    for (size_t i = 0; i < l->n_in; ++i) {
+        const double *weights = l->theta + i * layer_input_size(l) + layer_n_basis(l) * n_out;
+        find_places(p, i, begin, n, &at);
+        for (size_t o = 0; o < n_out; ++o) {
+            const double *A = p->t.A + (i * n_out + o) * l->n_cells * p->powers;
+            double *slopes = p->t.slopes + (i * n_out + o) * p->n + begin;
+            if (l->degree == 3)
+                add_edge(3, 4, padded, &at, A, weights[o], y[o], slopes);
+            else
+                add_edge(l->degree, p->powers, padded, &at, A, weights[o], y[o], slopes);
+        }
+    }
+    for (size_t s = 0; s < n; ++s)
+        for (size_t o = 0; o < n_out; ++o) p->y[(begin + s) * n_out + o] = y[o][s];
+}
+
+static double cost(const pass *p) {
+    return (double)p->batch * (double)p->l->n_in * (double)((p->l->degree + 2) * p->l->n_out + 20);
+}
+
+static void forward(const layer *l, size_t batch, const double *x, double *y, double *memory) {
+    pass p = make_pass(l, batch);
+    p.x = x, p.y = y;
+    bind(&p, memory);
+    for (size_t i = 0; i < l->n_in; ++i)
+        for (size_t o = 0; o < l->n_out; ++o)
+            make_polynomials(l, i, o, p.powers, p.powers, 1,
+                             p.t.A + (i * l->n_out + o) * l->n_cells * p.powers);
+    kan_parallel_for(batch, BLOCK, cost(&p), forward_block, &p);
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------ */
+
+/* D[c][p] += q_p dy[s] for the edges of input i, all samples. Neighbours add to different copies of D, so that the
+ * next addition to a cell need not wait for the last one. */
+ALWAYS_INLINE void add_to_sums(size_t degree, size_t powers, const pass *p, size_t i, size_t n_out,
+                               double *D) {
+    const double *v = p->t.v + i * p->n, *t = p->t.t + i * p->n;
+    const uint32_t *cell = p->t.cell + i * p->n;
+    const size_t table = p->l->n_cells * powers;
+    for (size_t s = 0; s < p->n; s += PACK) {
+        const pack v_s = *const_packs(v + s), t_s = *const_packs(t + s);
+        pack q[MOST_POWERS] = {{0.0}}, power = q[0] + 1.0;
+        q[0] = power;
+        for (size_t k = 1; k <= degree; ++k) {
+            q[k] = power * (v_s + (double)k * t_s);
+            power *= v_s;
+        }
+        for (size_t k = 0; k < powers; k += PACK) turn_square(q + k);
+        for (size_t o = 0; o < n_out; ++o) {
+            const double *dy = p->t.dy + o * p->n + s;
+            for (size_t k = 0; k < PACK; ++k) {
+                double *to = D + (o * COPIES + k % COPIES) * table + cell[s + k] * powers;
+                for (size_t first = 0; first < powers; first += PACK)
+                    *packs(to + first) += dy[k] * q[first + k];
+            }
+        }
+    }
+}
+
+/* a . b, n a multiple of PACK; four sums of packs, since each addition waits for the one before. */
+static double dot(size_t n, const double *a, const double *b) {
+    enum { SUMS = 4 };
+    pack sum[SUMS] = {{0.0}};
+    size_t s = 0;
+    for (; s + SUMS * PACK <= n; s += SUMS * PACK)
+        for (size_t k = 0; k < SUMS; ++k)
+            sum[k] += *const_packs(a + s + PACK * k) * *const_packs(b + s + PACK * k);
+    for (; s < n; s += PACK) sum[0] += *const_packs(a + s) * *const_packs(b + s);
+    const pack all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    double total = 0.0;
+    for (size_t k = 0; k < PACK; ++k) total += all[k];
+    return total;
+}
+
+/* dx[s][i] = sum_o dy[s][o] phi_io'(x[s]) */
+static void add_dx(const pass *p, size_t i) {
+    const size_t n_out = p->l->n_out, n_in = p->l->n_in;
+    const double *slopes = p->t.slopes + i * n_out * p->n;
+    for (size_t begin = 0; begin < p->batch; begin += BLOCK) {
+        const size_t n = p->batch - begin < BLOCK ? p->batch - begin : BLOCK;
+        double sum[BLOCK] = {0.0};
+        for (size_t o = 0; o < n_out; ++o)
+            for (size_t s = 0; s < n; ++s)
+                sum[s] += p->t.dy[o * p->n + begin + s] * slopes[o * p->n + begin + s];
+        for (size_t s = 0; s < n; ++s) p->dx[(begin + s) * n_in + i] = sum[s];
+    }
+}
+
+/* Threads own inputs, so every sum runs over the samples in their order. */
+static void backward_input(const pass *p, size_t i) {
+    const layer *l = p->l;
+    const size_t n_out = l->n_out, table = l->n_cells * p->powers;
+    double *D = p->t.D + i * n_out * COPIES * table;
+    double *base_grad = p->grad + i * layer_input_size(l) + layer_n_basis(l) * n_out;
+    memset(D, 0, n_out * COPIES * table * sizeof *D);
+    if (l->degree == 3)
+        add_to_sums(3, 4, p, i, n_out, D);
+    else
+        add_to_sums(l->degree, p->powers, p, i, n_out, D);
+    for (size_t o = 0; o < n_out; ++o) {
+        double *sums = D + o * COPIES * table;
+        for (size_t k = 0; k < table; ++k) sums[k] += sums[table + k];
+        add_coefficient_gradient(l, i, o, p->powers, 1, sums, p->grad);
+        base_grad[o] += dot(p->n, p->t.base + i * p->n, p->t.dy + o * p->n);
+    }
+    if (p->dx) add_dx(p, i);
+}
+
+static void backward_inputs(void *context, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) backward_input(context, i);
+}
+
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
+                     double *dx) {
+    pass p = make_pass(l, batch);
+    p.dy = dy, p.grad = grad, p.dx = dx;
+    bind(&p, memory);
+    for (size_t o = 0; o < l->n_out; ++o) {
+        double *turned = p.t.dy + o * p.n;
+        for (size_t s = 0; s < batch; ++s) turned[s] = dy[s * l->n_out + o];
+        for (size_t s = batch; s < p.n; ++s) turned[s] = 0.0; /* copies count for nothing */
+    }
+    kan_parallel_for(l->n_in, 1, 2.0 * cost(&p), backward_inputs, &p);
+}
+
+const layer_kernel KAN_KERNEL(samples_kernel) = {
+    .trace_size = trace_size, .forward = forward, .backward = backward};
