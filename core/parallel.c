@@ -9,9 +9,9 @@
 
 #ifdef _OPENMP
 /* Waking the other threads costs about a microsecond when they spin and ten to forty when they sleep, a
- * multiply-add in a kernel about 0.3 ns: below this much work (some 60 microseconds) one thread is
+ * multiply-add in a kernel 0.03 to 0.1 ns: below this much work (some 30 to 100 microseconds) one thread is
  * faster. */
-static const double serial_work = 2e5;
+static const double serial_work = 1e6;
 #endif
 
 void kan_parallel_for(size_t n, size_t chunk, double work, kan_parallel_body *body, void *context) {

@@ -26,7 +26,8 @@
 
 enum {
     WIDTH = VECTOR_REGISTERS == 32 ? 4 : 2, /* vectors of a chunk: degree + 2 = 5 rows fit         */
-    BLOCK = 256,                            /* samples of a block: long runs, tiles in fast caches */
+    BLOCK = 512,                            /* samples of a block with more than FEW_CELLS, half   */
+    FEW_CELLS = 40,                         /* with less: long runs against tiles in fast caches   */
     INPUTS = 32,                            /* inputs whose basis values stay in the second cache  */
     GROUP = 8,                              /* inputs that one task takes together                 */
     LARGE = 1 << 20,                        /* bytes of parameters that may not be in that cache   */
@@ -61,17 +62,17 @@ typedef struct pass {
 /* ---- sizes and memory ---------------------------------------------------------------------------- */
 
 /* At least two blocks for two threads where there are few chunks to share, unless that made runs too short. */
-static size_t block_of(size_t batch, size_t n_vectors) {
-    const size_t half = (batch + 1) / 2;
-    if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < BLOCK ? batch : BLOCK;
-    return half < BLOCK ? half : BLOCK;
+static size_t block_of(const layer *l, size_t batch, size_t n_vectors) {
+    const size_t half = (batch + 1) / 2, most = l->n_cells <= FEW_CELLS ? BLOCK / 2 : BLOCK;
+    if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < most ? batch : most;
+    return half < most ? half : most;
 }
 
 static pass make_pass(const layer *l, size_t batch) {
     pass p = {.l = l, .batch = batch};
     p.n_vectors = (l->n_out + LANES - 1) / LANES;
     p.stride = p.n_vectors * LANES;
-    p.block = block_of(batch, p.n_vectors);
+    p.block = block_of(l, batch, p.n_vectors);
     p.n_blocks = p.block > 0 ? (batch + p.block - 1) / p.block : 0;
     p.max_runs = l->n_cells <= MOST_SORTED && l->n_cells < p.block ? l->n_cells : p.block;
     p.rows = l->degree + 1;
@@ -190,6 +191,7 @@ typedef struct edges {
     const uint16_t *order;
     const real *B, *base; /* values or slopes of the basis functions and of the base function */
     size_t base_row;      /* of the base weights */
+    const real *next;     /* rows that are used next, or NULL */
 } edges;
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -202,13 +204,22 @@ ALWAYS_INLINE void store(real *to, vec value) {
     *(vec_unaligned *)(void *)to = value;
 }
 
+/* Asks for a row that is used next. With thousands of parameters an input the rows of a chunk are short pieces far
+ * apart, which no hardware foresees; a few at a time, run by run, they come while sums are formed. */
+ALWAYS_INLINE void ask_for(const edges *e, size_t row, size_t n_vec) {
+    for (size_t j = 0; e->next && j < n_vec; ++j)
+        __builtin_prefetch(e->next + row * e->stride + j * LANES);
+}
+
 /* y[s][j] += base[j] b + sum_r C[r][j] B_r, y [block][n_vec] */
 ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, const real *coef, vec *y) {
     vec base[WIDTH], C[ROWS][WIDTH];
     const real *B = e->B;
+    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
     for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         const real *c = coef + e->runs[k].cell * e->stride;
+        ask_for(e, e->runs[k].cell, n_vec);
         for (size_t r = 0; r < rows; ++r)
             for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
         for (; q < e->runs[k].end; ++q, B += rows) {
@@ -227,9 +238,11 @@ ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const rea
                             vec *dx) {
     vec base[WIDTH], C[ROWS][WIDTH];
     const real *B = e->B;
+    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
     for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         const real *c = coef + e->runs[k].cell * e->stride;
+        ask_for(e, e->runs[k].cell, n_vec);
         for (size_t r = 0; r < rows; ++r)
             for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
         for (; q < e->runs[k].end; ++q, B += rows) {
@@ -250,10 +263,12 @@ ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, con
                                   real *grad) {
     vec base[WIDTH], C[ROWS][WIDTH];
     const real *B = e->B;
+    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
     real *base_row = grad + e->base_row * e->stride;
     for (size_t j = 0; j < n_vec; ++j) base[j] = load(base_row + j * LANES);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         real *c = grad + e->runs[k].cell * e->stride;
+        ask_for(e, e->runs[k].cell, n_vec);
         for (size_t r = 0; r < rows; ++r)
             for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
         for (; q < e->runs[k].end; ++q, B += rows) {
@@ -294,14 +309,6 @@ static edges edges_of(const pass *p, size_t i, size_t begin, const real *B, cons
 static size_t chunk_width(const pass *p, size_t first_vector) {
     const size_t left = p->n_vectors - first_vector;
     return left < WIDTH ? left : WIDTH;
-}
-
-/* Asks for the rows of one input and chunk, which are used next. With thousands of parameters an input they lie in
- * short pieces far apart, which no hardware foresees; where all fits the second cache there is nothing to ask. */
-static void prefetch(const pass *p, const real *rows, size_t n_vec) {
-    if (!p->is_large) return;
-    for (size_t row = 0; row <= p->n_basis; ++row)
-        for (size_t j = 0; j < n_vec; ++j) __builtin_prefetch(rows + row * p->stride + j * LANES);
 }
 
 /* ---- forward ---------------------------------------------------------------------------------------- */
@@ -354,9 +361,9 @@ static void forward_chunks(void *context, size_t from, size_t to) {
         else
             load_tile(p, a->begin, a->n, j, n_vec, tile);
         for (size_t i = a->first; i < a->last; ++i) {
-            const edges e = edges_of(p, i, a->begin, p->t.values, p->t.base);
+            edges e = edges_of(p, i, a->begin, p->t.values, p->t.base);
             const real *coef = coef_of(p, i, j);
-            if (i + 1 < a->last) prefetch(p, coef_of(p, i + 1, j), n_vec);
+            if (p->is_large && i + 1 < a->last) e.next = coef_of(p, i + 1, j);
             WITH_CONSTANTS(forward_chunk, p->rows, n_vec, &e, coef, tile);
         }
         store_tile(p, a->begin, a->n, j, n_vec, tile);
@@ -454,9 +461,9 @@ static void dx_inputs(void *context, size_t from, size_t to) {
         const size_t n_vec = chunk_width(p, j);
         const vec *dy = dy_of(p, a->begin, j, n_vec);
         for (size_t i = from; i < to; ++i) {
-            const edges e = edges_of(p, i, a->begin, p->t.slopes, p->t.base_slopes);
+            edges e = edges_of(p, i, a->begin, p->t.slopes, p->t.base_slopes);
             const real *coef = coef_of(p, i, j);
-            if (i + 1 < to) prefetch(p, coef_of(p, i + 1, j), n_vec);
+            if (p->is_large && i + 1 < to) e.next = coef_of(p, i + 1, j);
             WITH_CONSTANTS(dx_chunk, p->rows, n_vec, &e, coef, dy, dx[i - from]);
         }
     }
@@ -489,10 +496,10 @@ static void gradient_task(const pass *p, size_t k) {
             memset(gradient_of(p, i, j) + row * p->stride, 0, n_vec * sizeof(vec));
     for (size_t begin = 0; begin < p->batch; begin += p->block)
         for (size_t i = first; i < last; ++i) {
-            const edges e = edges_of(p, i, begin, p->t.values, p->t.base);
+            edges e = edges_of(p, i, begin, p->t.values, p->t.base);
             const vec *dy = dy_of(p, begin, j, n_vec);
             real *grad = gradient_of(p, i, j);
-            if (i + 1 < last) prefetch(p, gradient_of(p, i + 1, j), n_vec);
+            if (p->is_large && i + 1 < last) e.next = gradient_of(p, i + 1, j);
             WITH_CONSTANTS(gradient_chunk, p->rows, n_vec, &e, dy, grad);
         }
     const size_t n_out = p->l->n_out, o = j * LANES;

@@ -30,6 +30,7 @@ typedef struct contract_case {
     size_t width[6], mult[6], arity[6], degree, n_cells, batch;
     kan_base base;
     bool moved;
+    kan_precision precision;
 } contract_case;
 
 static contract_case contract_cases[] = {
@@ -55,7 +56,11 @@ static contract_case contract_cases[] = {
 };
 
 static kan_net *contract_net(const contract_case *p) {
-    kan_net_config config = {.n_cells = p->n_cells, .degree = p->degree, .base = p->base, .seed = 5};
+    kan_net_config config = {.n_cells = p->n_cells,
+                             .degree = p->degree,
+                             .base = p->base,
+                             .precision = p->precision,
+                             .seed = 5};
     memcpy(config.width, p->width, sizeof p->width);
     memcpy(config.mult, p->mult, sizeof p->mult);
     memcpy(config.arity, p->arity, sizeof p->arity);
@@ -85,11 +90,15 @@ ParameterizedTest(contract_case *p, net, fulfils_the_contract) {
     kan_net_free(net);
 }
 
-/* Both kernels: narrow, wide because of its outputs, wide because of its cells. */
+/* All kernels: few outputs; wide because of its outputs, or because of its cells; with one block of samples, and
+ * with many. */
 static contract_case thread_cases[] = {
     {.width = {2, 5, 1}, .mult = {0, 1}, .batch = 20001, .moved = true},
-    {.width = {5, 12, 3}, .batch = 3001},
-    {.width = {5, 6, 3}, .n_cells = 1000, .batch = 3001},
+    {.width = {5, 12, 3}, .batch = 12001},
+    {.width = {9, 6, 3}, .n_cells = 1000, .batch = 3999},
+    {.width = {70, 300, 2}, .batch = 60, .moved = true},
+    {.width = {70, 90, 20}, .batch = 150, .precision = KAN_SINGLE, .moved = true},
+    {.width = {60, 400, 20}, .batch = 64, .precision = KAN_SINGLE},
 };
 
 ParameterizedTestParameters(net, gives_the_same_bits_with_any_number_of_threads)
