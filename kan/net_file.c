@@ -44,6 +44,8 @@ static kan_status save_config(const kan_net *net, kan_file *file, kan_error *err
     if (!status) status = set_number(file, "kan.noise", c->noise, error);
     if (!status) status = set_number(file, "kan.power_base", c->power_base, error);
     if (!status) status = set_number(file, "kan.power_spline", c->power_spline, error);
+    if (!status)
+        status = kan_file_set(file, "kan.precision", kan_model_precision_name(c->precision), error);
     if (!status) status = kan_file_set(file, "kan.seed", seed, error);
     return status;
 }
@@ -122,6 +124,7 @@ static kan_status load_config(const kan_file *file, kan_net_config *c, kan_error
     size_t n_levels = 0, n_mult = 0, n_arity = 0, one = 0;
     const char *base = kan_file_get(file, "kan.base"), *init = kan_file_get(file, "kan.init");
     const char *seed = kan_file_get(file, "kan.seed");
+    const char *precision = kan_file_get(file, "kan.precision"); /* older files have none: double */
     kan_status status = get_list(file, "kan.width", c->width, KAN_MAX_LEVELS, &n_levels, error);
     if (!status) status = get_list(file, "kan.mult", c->mult, KAN_MAX_LEVELS, &n_mult, error);
     if (!status) status = get_list(file, "kan.arity", c->arity, KAN_MAX_LEVELS, &n_arity, error);
@@ -135,6 +138,7 @@ static kan_status load_config(const kan_file *file, kan_net_config *c, kan_error
     if (status != KAN_OK) return status;
     c->base = base ? kan_net_base_from_name(base) : KAN_N_BASES;
     c->init = init ? kan_net_init_from_name(init) : KAN_N_INITS;
+    c->precision = precision ? kan_model_precision_from_name(precision) : KAN_DOUBLE;
     c->seed = seed ? strtoull(seed, NULL, 10) : 0;
     const char *wrong = kan_net_check(c);
     if (!wrong && (n_mult != n_levels || n_arity != n_levels)) wrong = "its levels do not agree";
