@@ -2,7 +2,6 @@
 #include "mlp/activation.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -30,15 +29,11 @@ static void relu(size_t n, const double *z, double *y, double *slope) {
     }
 }
 
-/* y = z Phi(z), y' = Phi(z) + z phi(z), with
- *     Phi(z) = erfc(-z / sqrt 2) / 2,    phi(z) = e^(-z^2 / 2) / sqrt(2 pi)
- * Beyond 40 both have reached their limits, and infinities must not meet a zero. */
-static void gelu(size_t n, const double *z, double *y, double *slope) {
-    const double sqrt_half = 0.70710678118654752440, one_over_sqrt_2_pi = 0.39894228040143267794;
+static void relu_single(size_t n, const float *z, float *y, float *slope) {
     for (size_t j = 0; j < n; ++j) {
-        const double u = z[j], v = u < -40.0 ? -40.0 : u, phi_cdf = 0.5 * erfc(-v * sqrt_half);
-        if (slope) slope[j] = phi_cdf + (v > 40.0 ? 0.0 : v * one_over_sqrt_2_pi * exp(-0.5 * v * v));
-        y[j] = v * phi_cdf;
+        const float u = z[j];
+        if (slope) slope[j] = u > 0.0F ? 1.0F : u <= 0.0F ? 0.0F : u;
+        y[j] = u < 0.0F ? 0.0F : u;
     }
 }
 
@@ -48,8 +43,21 @@ void kan_activation_eval(kan_activation activation, size_t n, const double *z, d
     case KAN_SILU: kan_vecmath_silu(n, z, 1, y, slope); return;
     case KAN_TANH: kan_vecmath_tanh(n, z, 1, y, slope); return;
     case KAN_RELU: relu(n, z, y, slope); return;
-    case KAN_GELU: gelu(n, z, y, slope); return;
+    case KAN_GELU: kan_vecmath_gelu(n, z, 1, y, slope); return;
     case KAN_SIGMOID: kan_vecmath_sigmoid(n, z, 1, y, slope); return;
+    case KAN_N_ACTIVATIONS: break;
+    }
+    assert(false && "an activation of the list");
+}
+
+void kan_activation_eval_single(kan_activation activation, size_t n, const float *z, float *y,
+                                float *slope) {
+    switch (activation) {
+    case KAN_SILU: kan_vecmath_silu_single(n, z, 1, y, slope); return;
+    case KAN_TANH: kan_vecmath_tanh_single(n, z, 1, y, slope); return;
+    case KAN_RELU: relu_single(n, z, y, slope); return;
+    case KAN_GELU: kan_vecmath_gelu_single(n, z, 1, y, slope); return;
+    case KAN_SIGMOID: kan_vecmath_sigmoid_single(n, z, 1, y, slope); return;
     case KAN_N_ACTIVATIONS: break;
     }
     assert(false && "an activation of the list");

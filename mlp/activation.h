@@ -25,11 +25,14 @@ const char *kan_activation_name(kan_activation activation);
 kan_activation kan_activation_from_name(const char *name);
 
 /* y[j] = s(z[j]) and slope[j] = s'(z[j]) for n values; slope may be NULL, y may be z, slope overlaps
- * neither. NaN gives NaN. The error of y is below 4 DBL_EPSILON relative to y, for gelu below
- * (4 + z^2) DBL_EPSILON, but a y below 1e-304 may come out as 0; that of slope is below 4 DBL_EPSILON.
- */
+ * neither. NaN gives NaN. Errors are those of core/vecmath.h: at most 2 units in the last place, but for slopes
+ * near a zero. */
 void kan_activation_eval(kan_activation activation, size_t n, const double *z, double *y,
                          double *slope);
+
+/* The same in single precision. */
+void kan_activation_eval_single(kan_activation activation, size_t n, const float *z, float *y,
+                                float *slope);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
