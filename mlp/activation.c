@@ -54,3 +54,17 @@ void kan_activation_eval(kan_activation activation, size_t n, const double *z, d
     }
     assert(false && "an activation of the list");
 }
+
+/* By way of the double precision. */
+void kan_activation_eval_single(kan_activation activation, size_t n, const float *z, float *y,
+                                float *slope) {
+    enum { TILE = 64 };
+    double v[TILE], d[TILE];
+    for (size_t begin = 0; begin < n; begin += TILE) {
+        const size_t m = n - begin < TILE ? n - begin : TILE;
+        for (size_t j = 0; j < m; ++j) v[j] = (double)z[begin + j];
+        kan_activation_eval(activation, m, v, v, slope ? d : NULL);
+        for (size_t j = 0; j < m; ++j) y[begin + j] = (float)v[j];
+        for (size_t j = 0; slope && j < m; ++j) slope[begin + j] = (float)d[j];
+    }
+}

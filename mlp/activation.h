@@ -31,6 +31,10 @@ kan_activation kan_activation_from_name(const char *name);
 void kan_activation_eval(kan_activation activation, size_t n, const double *z, double *y,
                          double *slope);
 
+/* The same in single precision. */
+void kan_activation_eval_single(kan_activation activation, size_t n, const float *z, float *y,
+                                float *slope);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
