@@ -13,7 +13,8 @@
  *
  * In a model file layer l = 0 .. L-1 is "mlp.W<l>" [n_in][n_out] and "mlp.b<l>" [n_out];
  * "mlp.trainable", U8 [L], is 0 where a layer is frozen; the texts "mlp.width" ("2,32,1"),
- * "mlp.activation" ("silu"), "mlp.init" ("he", "glorot") and "mlp.seed" hold the config.
+ * "mlp.activation" ("silu"), "mlp.init" ("he", "glorot"), "mlp.precision" ("double", "single"; absent in older
+ * files: double) and "mlp.seed" hold the config.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_MLP_MLP_H

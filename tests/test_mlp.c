@@ -97,8 +97,8 @@ typedef struct spec {
     size_t batch;
 } spec;
 
-/* Widths on both sides of the blocks of the products (64 columns; 2048 weights of a gradient task) and
- * batches on both sides of a block of samples (64). */
+/* Widths on both sides of a task of the weight gradient (32 rows) and batches on both sides of a block of
+ * samples (64, 128). */
 static spec specs[] = {
     {{1, 1}, KAN_SILU, 3},          {{3, 2}, KAN_TANH, 17},
     {{2, 5, 1}, KAN_SILU, 1},       {{2, 5, 1}, KAN_SILU, 64},
@@ -115,34 +115,145 @@ ParameterizedTestParameters(mlp, fulfils_the_contract)
 { return cr_make_param_array(spec, specs, sizeof specs / sizeof *specs); }
 
 ParameterizedTest(spec *p, mlp, fulfils_the_contract, .init = one_blas_thread) {
-    kan_mlp_config config = {.activation = (kan_activation)p->activation, .seed = 2385};
-    memcpy(config.width, p->width, sizeof p->width);
+    for (int precision = KAN_DOUBLE; precision < KAN_N_PRECISIONS; ++precision) {
+        kan_mlp_config config = {.activation = (kan_activation)p->activation,
+                                 .precision = (kan_precision)precision,
+                                 .seed = 2385};
+        memcpy(config.width, p->width, sizeof p->width);
+        kan_mlp *mlp = alloc_random(&config);
+        model_contract_check(kan_mlp_model(mlp),
+                             &(model_contract){
+                                 .reference = reference,
+                                 .context = &config,
+                                 .load = load,
+                                 .release = release,
+                                 .batch = p->batch,
+                                 .epsilon = precision == KAN_SINGLE ? FLT_EPSILON : DBL_EPSILON,
+                                 .step = config.activation == KAN_RELU ? 0x1p-22 : 0.0,
+                                 .seed = 42,
+                             });
+        kan_mlp_free(mlp);
+    }
+}
+
+/* Every one runs in a process of its own, which has no threads yet. */
+typedef struct large_spec {
+    spec shape;
+    int precision;
+} large_spec;
+
+static large_spec large[] = {
+    {{{2, 32, 32, 1}, KAN_SILU, 3001}, KAN_DOUBLE}, {{{2, 32, 32, 1}, KAN_SILU, 3001}, KAN_SINGLE},
+    {{{100, 64, 10}, KAN_TANH, 999}, KAN_DOUBLE},   {{{100, 64, 10}, KAN_TANH, 999}, KAN_SINGLE},
+    {{{5, 80, 3}, KAN_GELU, 2048}, KAN_DOUBLE},     {{{5, 80, 3}, KAN_GELU, 2048}, KAN_SINGLE},
+    {{{200, 170, 2}, KAN_SILU, 700}, KAN_DOUBLE},   {{{200, 170, 2}, KAN_SILU, 700}, KAN_SINGLE},
+};
+
+ParameterizedTestParameters(mlp, gives_the_same_bits_with_any_number_of_threads)
+{ return cr_make_param_array(large_spec, large, sizeof large / sizeof *large); }
+
+ParameterizedTest(large_spec *p, mlp, gives_the_same_bits_with_any_number_of_threads,
+                  .init = one_blas_thread) {
+    kan_mlp_config config = {.activation = (kan_activation)p->shape.activation,
+                             .precision = (kan_precision)p->precision,
+                             .seed = 77};
+    memcpy(config.width, p->shape.width, sizeof p->shape.width);
     kan_mlp *mlp = alloc_random(&config);
-    model_contract_check(kan_mlp_model(mlp), &(model_contract){
-                                                 .reference = reference,
-                                                 .context = &config,
-                                                 .load = load,
-                                                 .release = release,
-                                                 .batch = p->batch,
-                                                 .step = config.activation == KAN_RELU ? 0x1p-22 : 0.0,
-                                                 .seed = 42,
-                                             });
+    model_contract_check_threads(kan_mlp_model(mlp),
+                                 &(model_contract){.batch = p->shape.batch, .seed = 43});
     kan_mlp_free(mlp);
 }
 
-static spec large[] = {
-    {{2, 32, 32, 1}, KAN_SILU, 3001}, {{100, 64, 10}, KAN_TANH, 999}, {{5, 80, 3}, KAN_GELU, 2048}};
+static double *random_numbers(size_t n, uint64_t seed) {
+    double *values = kan_work_alloc(n);
+    cr_assert(values != NULL);
+    kan_random random = kan_random_seed(seed, 2);
+    for (size_t j = 0; j < n; ++j) values[j] = 2.0 * kan_random_uniform(&random) - 1.0;
+    return values;
+}
 
-ParameterizedTestParameters(mlp, gives_the_same_bits_with_any_number_of_threads)
-{ return cr_make_param_array(spec, large, sizeof large / sizeof *large); }
+enum { WIDE_IN = 200, WIDE = 170, WIDE_OUT = 3, WIDE_BATCH = 523 };
 
-ParameterizedTest(spec *p, mlp, gives_the_same_bits_with_any_number_of_threads,
-                  .init = one_blas_thread) {
-    kan_mlp_config config = {.activation = (kan_activation)p->activation, .seed = 77};
-    memcpy(config.width, p->width, sizeof p->width);
-    kan_mlp *mlp = alloc_random(&config);
-    model_contract_check_threads(kan_mlp_model(mlp), &(model_contract){.batch = p->batch, .seed = 43});
-    kan_mlp_free(mlp);
+/* Forward and backward of a WIDE_IN, WIDE, WIDE_OUT net with tanh, term by term. */
+static void plain_pass(const double *theta, const double *x, const double *dy, double *y, double *grad,
+                       double *dx) {
+    const double *w = theta, *b = w + WIDE_IN * WIDE, *v = b + WIDE, *c = v + WIDE * WIDE_OUT;
+    double *gw = grad, *gb = gw + WIDE_IN * WIDE, *gv = gb + WIDE, *gc = gv + WIDE * WIDE_OUT;
+    for (size_t s = 0; s < WIDE_BATCH;
+         ++s, x += WIDE_IN, dx += WIDE_IN, y += WIDE_OUT, dy += WIDE_OUT) {
+        for (size_t o = 0; o < WIDE_OUT; ++o) y[o] = c[o], gc[o] += dy[o];
+        for (size_t i = 0; i < WIDE_IN; ++i) dx[i] = 0.0;
+        for (size_t k = 0; k < WIDE; ++k) {
+            double z = b[k], dz = 0.0;
+            for (size_t i = 0; i < WIDE_IN; ++i) z += x[i] * w[i * WIDE + k];
+            const double h = tanh(z);
+            for (size_t o = 0; o < WIDE_OUT; ++o) {
+                y[o] += h * v[k * WIDE_OUT + o];
+                gv[k * WIDE_OUT + o] += h * dy[o];
+                dz += dy[o] * v[k * WIDE_OUT + o];
+            }
+            dz *= 1.0 - h * h;
+            gb[k] += dz;
+            for (size_t i = 0; i < WIDE_IN; ++i) {
+                gw[i * WIDE + k] += x[i] * dz;
+                dx[i] += dz * w[i * WIDE + k];
+            }
+        }
+    }
+}
+
+static void assert_near(const char *what, size_t n, const double *a, const double *b, double epsilon) {
+    double largest = 0.0;
+    for (size_t j = 0; j < n; ++j) largest = fmax(largest, fabs(b[j]));
+    for (size_t j = 0; j < n; ++j)
+        cr_assert(epsilon_eq(dbl, a[j], b[j], epsilon * largest), "%s, entry %zu", what, j);
+}
+
+/* Layers too wide for the contract's differences, in the larger blocks. A sum of n terms of random sign
+ * has an error of some sqrt(n) roundings, relative to its size; a few hundred terms and several layers of
+ * them are below 256. */
+Test(mlp, wide_layers_give_what_plain_loops_give) {
+    for (int precision = KAN_DOUBLE; precision < KAN_N_PRECISIONS; ++precision) {
+        const kan_mlp_config config = {.width = {WIDE_IN, WIDE, WIDE_OUT},
+                                       .activation = KAN_TANH,
+                                       .precision = (kan_precision)precision,
+                                       .seed = 6};
+        const double epsilon = 256.0 * (precision == KAN_SINGLE ? FLT_EPSILON : DBL_EPSILON);
+        kan_mlp *mlp = kan_mlp_alloc(&config);
+        kan_model *m = kan_mlp_model(mlp);
+        double *x = random_numbers(WIDE_BATCH * WIDE_IN, 1),
+               *dy = random_numbers(WIDE_BATCH * WIDE_OUT, 2),
+               *y = kan_work_alloc(WIDE_BATCH * WIDE_OUT), *y0 = kan_work_alloc(WIDE_BATCH * WIDE_OUT),
+               *dx = kan_work_alloc(WIDE_BATCH * WIDE_IN), *dx0 = kan_work_alloc(WIDE_BATCH * WIDE_IN),
+               *grad = kan_work_alloc(m->n_params), *grad0 = kan_work_alloc(m->n_params),
+               *work = kan_work_alloc(kan_model_work_size(m, WIDE_BATCH));
+        plain_pass(m->theta, x, dy, y0, grad0, dx0);
+        kan_model_forward(m, WIDE_BATCH, x, y, work);
+        kan_model_backward(m, WIDE_BATCH, x, dy, grad, dx, work);
+        assert_near("y", WIDE_BATCH * WIDE_OUT, y, y0, epsilon);
+        assert_near("grad", m->n_params, grad, grad0, epsilon);
+        assert_near("dx", WIDE_BATCH * WIDE_IN, dx, dx0, epsilon);
+        double *arrays[] = {x, dy, y, y0, dx, dx0, grad, grad0, work};
+        for (size_t j = 0; j < sizeof arrays / sizeof *arrays; ++j) kan_work_free(arrays[j]);
+        kan_mlp_free(mlp);
+    }
+}
+
+/* Single precision is not double precision under another name. */
+Test(mlp, single_precision_rounds) {
+    kan_mlp_config config = {.width = {3, 8, 1}, .seed = 4};
+    double x[] = {0.1, -0.7, 0.385}, y[2], *work;
+    for (int precision = KAN_DOUBLE; precision < KAN_N_PRECISIONS; ++precision) {
+        config.precision = (kan_precision)precision;
+        kan_mlp *mlp = kan_mlp_alloc(&config);
+        work = kan_work_alloc(kan_model_work_size(kan_mlp_model(mlp), 1));
+        kan_model_forward(kan_mlp_model(mlp), 1, x, y + precision, work);
+        kan_work_free(work);
+        kan_mlp_free(mlp);
+    }
+    cr_assert(ne(dbl, y[0], y[1]));
+    cr_assert(eq(dbl, y[1], (double)(float)y[1]));
+    cr_assert(epsilon_eq(dbl, y[0], y[1], 16.0 * FLT_EPSILON));
 }
 
 /* Worked by hand: XOR is max(a + b, 0) - 2 max(a + b - 1, 0). */
@@ -191,6 +302,9 @@ Test(mlp, a_config_is_checked) {
     cr_assert(kan_mlp_check(&c) != NULL, "no activation");
     c = good, c.init = KAN_MLP_N_INITS;
     cr_assert(kan_mlp_check(&c) != NULL, "no initialisation");
+    c = good, c.precision = KAN_N_PRECISIONS;
+    cr_assert(kan_mlp_check(&c) != NULL, "no precision");
+    c = good;
     for (size_t level = 0; level <= KAN_MLP_MAX_LEVELS; ++level) c.width[level] = 2;
     c.init = KAN_MLP_INIT_HE, c.width[KAN_MLP_MAX_LEVELS] = 0;
     cr_assert(kan_mlp_check(&c) == NULL, "16 layers");
@@ -297,13 +411,17 @@ Test(mlp, freezes_layers) {
  * ------------------------------------------------------------------------------------- */
 
 Test(mlp, a_model_file_keeps_config_and_frozen_layers) {
-    const kan_mlp_config config = {
-        .width = {2, 5, 3, 1}, .activation = KAN_GELU, .init = KAN_MLP_INIT_GLOROT, .seed = UINT64_MAX};
+    const kan_mlp_config config = {.width = {2, 5, 3, 1},
+                                   .activation = KAN_GELU,
+                                   .init = KAN_MLP_INIT_GLOROT,
+                                   .precision = KAN_SINGLE,
+                                   .seed = UINT64_MAX};
     kan_mlp *mlp = kan_mlp_alloc(&config);
     kan_mlp_set_trainable(mlp, 1, false);
     kan_file *file = kan_file_alloc();
     cr_assert(eq(int, (int)kan_model_add_to(kan_mlp_model(mlp), file, NULL), KAN_OK));
     cr_assert(strcmp(kan_file_get(file, "mlp.width"), "2,5,3,1") == 0);
+    cr_assert(strcmp(kan_file_get(file, "mlp.precision"), "single") == 0);
 
     kan_mlp *copy = kan_mlp_load(file, NULL);
     cr_assert(copy != NULL);
@@ -311,6 +429,7 @@ Test(mlp, a_model_file_keeps_config_and_frozen_layers) {
     for (size_t level = 0; level <= KAN_MLP_MAX_LEVELS; ++level)
         cr_assert(eq(sz, c->width[level], config.width[level]));
     cr_assert(c->activation == config.activation && c->init == config.init && c->seed == config.seed);
+    cr_assert(eq(int, (int)c->precision, KAN_SINGLE));
     for (size_t j = 0; j < kan_mlp_count(&config); ++j)
         cr_assert(eq(int, kan_mlp_model(copy)->trainable[j], kan_mlp_model(mlp)->trainable[j]));
     kan_mlp_free(copy);
@@ -349,6 +468,13 @@ static kan_file *file_with(const char *name, const char *text, const char *tenso
     const size_t n = same ? rows : 2;
     const uint8_t trainable[4] = {same ? (uint8_t)value : 1, 0, 1, 1};
     if (n > 0) cr_assert(kan_file_add(file, "mlp.trainable", KAN_U8, 1, &n, trainable, NULL) == KAN_OK);
+    return file;
+}
+
+/* The same file with a text that older ones do not have. */
+static kan_file *file_with_precision(const char *text) {
+    kan_file *file = file_with(NULL, NULL, NULL, 0, 0.0);
+    cr_assert(kan_file_set(file, "mlp.precision", text, NULL) == KAN_OK);
     return file;
 }
 
@@ -396,8 +522,11 @@ Test(mlp, refuses_files_with_wrong_texts) {
     kan_mlp *mlp = kan_mlp_load(file, NULL);
     cr_assert(mlp != NULL, "the file that nothing was done to");
     cr_assert(eq(sz, kan_model_n_trainable(kan_mlp_model(mlp)), 9));
+    cr_assert(eq(int, (int)kan_mlp_get_config(mlp)->precision, KAN_DOUBLE), "what older files mean");
     kan_mlp_free(mlp);
     kan_file_free(file);
+    assert_refused(file_with_precision("Single"), "mlp.precision", "Single");
+    assert_refused(file_with_precision(""), "mlp.precision", "");
 }
 
 Test(mlp, refuses_files_with_wrong_tensors) {

@@ -11,7 +11,7 @@
 
 /* The model in long double and without the library: y [n_out] from theta [n_params] and one x [n_in].
  * Returns the largest sum of absolute values of terms that it met on the way, y included: rounding
- * errors of a double evaluation are proportional to it. */
+ * errors of an evaluation are proportional to it. */
 typedef long double model_reference(const void *context, const long double *theta, const long double *x,
                                     long double *y);
 
@@ -22,8 +22,9 @@ typedef struct model_contract {
     void (*release)(kan_model *m);                              /* frees it                           */
     size_t batch;                                               /* samples of each check              */
     double lo, hi; /* of the inputs; lo == hi: [-1.5, 1.5] */
-    /* Allowed error in units of DBL_EPSILON times the magnitudes that reference returns [16]. */
-    double ulps;
+    /* Allowed error in units of epsilon times the magnitudes that reference returns [16], and the
+     * epsilon of the precision that the model computes in [DBL_EPSILON]. */
+    double ulps, epsilon;
     /* Step of the differences [2^-16]. A smaller one is rarely on both sides of a kink, and blurs them
      * by LDBL_EPSILON / step. */
     double step;
