@@ -24,6 +24,7 @@ static const struct {
     {"predict", "apply a saved model to data", command_predict},
     {"info", "say what is in a saved model", command_info},
     {"data", "list the data that need no file, or write them", command_data},
+    {"bench", "measure how fast all of this is here", command_bench},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

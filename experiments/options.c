@@ -144,7 +144,7 @@ kan_status options_read_range(const char *name, const char *text, options_range 
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-typedef enum kind { TEXT, SIZE, SEED, REAL, CHOICE, NOISE, SHAPE, GRIDS, RANGE } kind;
+typedef enum kind { TEXT, SIZE, SEED, REAL, CHOICE, NOISE, SHAPE, GRIDS, RANGE, FLAG } kind;
 
 /* Words that mean 0, 1, .. of an enum. */
 typedef struct choice {
@@ -160,7 +160,7 @@ typedef struct entry {
     unsigned group;
     const char *name, *arg, *doc;
     kind kind;
-    size_t at;     /* where in options TEXT, SIZE, SEED, REAL and SHAPE go */
+    size_t at;     /* where in options TEXT, SIZE, SEED, REAL, SHAPE and FLAG go */
     double lo, hi; /* of SIZE and REAL */
     const choice *choice;
 } entry;
@@ -217,6 +217,12 @@ static const entry entries[] = {
     {OPTIONS_TRAINING, "seed", "N", "Seed of the first training [0]", .kind = SEED, .at = AT(seed)},
     {OPTIONS_THREADS, "threads", "N", "Threads [1]", .kind = SIZE, .at = AT(threads), .lo = 1,
      .hi = 1024},
+    {OPTIONS_BENCH, "quick", NULL, "Every measurement shortly: to see that it works, not to be quoted",
+     .kind = FLAG, .at = AT(quick)},
+    {OPTIONS_BENCH, "only", "PARTS", "Only these parts, such as layers,threads [all but tasks]",
+     .kind = TEXT, .at = AT(only)},
+    {OPTIONS_BENCH, "data", "FOLDER", "Tasks too, their data in FOLDER/mnist, sklearn and splits",
+     .kind = TEXT, .at = AT(data)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},
 };
@@ -307,6 +313,7 @@ static kan_status set_option(options *o, const entry *e, const char *text, kan_e
     case SHAPE: return add_shape(o, e, text, error);
     case GRIDS: return options_read_grids(e->name, text, &o->n_grids, o->grids, error);
     case RANGE: return add_range(o, e, text, error);
+    case FLAG: *(bool *)to = true; return KAN_OK;
     }
     return KAN_OK;
 }

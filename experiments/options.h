@@ -67,6 +67,9 @@ typedef struct options {
     bool has_decay;
     uint64_t seed;
 
+    bool quick;
+    const char *only, *data; /* of bench */
+
     const char *output, *json;
 } options;
 
@@ -79,7 +82,8 @@ enum {
     OPTIONS_TRAINING = 16, /* --optimizer --rate --batch --decay --steps --budget --seeds --seed */
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */
-    OPTIONS_JSON = 128     /* --json    */
+    OPTIONS_JSON = 128,    /* --json    */
+    OPTIONS_BENCH = 256    /* --quick --only --data */
 };
 
 typedef struct options_command {

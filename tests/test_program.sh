@@ -149,12 +149,21 @@ refused 64 '--noise' train good.csv --noise 0.1 -o m.kan
 refused 64 '--seeds|kan predict' predict m.kan good.csv --seeds 3
 refused 64 '--rows' data --rows 5
 refused 64 '--seeds 0' compare fn:hello --seeds 0 --json c.json
+refused 64 "--only laers|'laers'" bench --only laers
+refused 64 "--only layers,|''" bench --only layers, --json b.json
+refused 64 "'--only'" bench --only
+refused 64 '--data|--only nets' bench --data . --only nets
+refused 64 '--threads 0' bench --threads 0
+refused 64 '--steps|kan bench' bench --steps 5
+refused 64 '--quick|kan train' train good.csv --quick
+refused 64 "'more'" bench more
 
 # ---- places that cannot be written ------------------------------------------------------------------
 refused 1 'nowhere/m.kan' train good.csv -o nowhere/m.kan
 refused 1 'folder' train good.csv -o folder
 refused 1 'good.csv/m.json' train good.csv --json good.csv/m.json
 refused 1 'nowhere/c.json' compare fn:hello --json nowhere/c.json
+refused 1 'nowhere/b.json' bench --quick --json nowhere/b.json
 if [ -c /dev/full ]; then
     refused 1 '/dev/full' data hello -o /dev/full
 fi
@@ -252,13 +261,51 @@ awk -F, 'BEGIN { pi = atan2(0, -1) }
 ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
 accepted --help
 cp out help
-for command in compare train predict info data; do
+for command in compare train predict info data bench; do
     ok "--help lists $command" grep -q "kan $command " help
     accepted "$command" --help
     ok "$command --help says how it is called" grep -q "^Usage: kan $command" out
 done
 accepted --version
 ok 'the version is one line' [ "$(wc -l <out)" -eq 1 ]
+
+# ---- the measurements -----------------------------------------------------------------------------------
+TMPDIR=$work
+export TMPDIR
+accepted bench --quick --json bench.json
+ok 'bench says what it leaves out' grep -q '^tasks: not without --data' out
+for key in fma_gflops dgemm_gflops sgemm_gflops exp_ns kan_forward_us kan_step_us mlp_forward_us mlp_step_us \
+    ratio_forward ratio_step ratio_step_equal_parameters ns_per_edge_sample work_bytes speedup test_rmse mb_per_s; do
+    ok "bench measures $key" awk -v key="\"$key\":" '$1 == key { gsub(",", "", $2); ++n; if (!($2 + 0 > 0)) bad = 1 }
+        END { exit bad || !n }' bench.json
+done
+ok 'bench measures layers in both precisions' [ "$(grep -cE '"precision": "(double|single)"' bench.json)" -ge 6 ]
+ok 'no figure is missing' [ "$(grep -c null bench.json)" -eq 0 ]
+accepted bench --quick --only nets,optimizers --threads 2 --json part.json
+ok 'bench does what it is asked for' grep -q '"ns_per_edge_sample"' part.json
+ok 'and nothing else' grep -q '"layers": \[\]' part.json
+ok 'bench leaves no temporary tables behind' [ -z "$(ls "$work" | grep kan-bench-)" ]
+if command -v python3 >/dev/null; then
+    ok 'the record has its documented form' python3 - bench.json <<'END'
+import json, math, sys
+record = json.load(open(sys.argv[1]))
+assert record["command"] == "bench" and record["quick"] is True and record["interrupted"] is False
+def numbers(value):
+    if isinstance(value, dict): return [n for v in value.values() for n in numbers(v)]
+    if isinstance(value, list): return [n for v in value for n in numbers(v)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+assert all(math.isfinite(n) and n > 0 for n in numbers(record)), "every number is finite and positive"
+for l in record["layers"]:
+    for key in "precision n_in n_out batch n_cells degree threads".split(): assert key in l, key
+    for part in "forward", "step":
+        ratio = l[f"kan_{part}_us"] / l[f"mlp_{part}_us"]
+        assert abs(l[f"ratio_{part}"] / ratio - 1) < 1e-12
+for net in record["nets"]:
+    edges = sum(a * b for a, b in zip(net["shape"], net["shape"][1:]))
+    assert abs(net["ns_per_edge_sample"] / (1e3 * net["kan_step_us"] / (edges * net["batch"])) - 1) < 1e-12
+assert len(record["layers"]) >= 4 and len(record["nets"]) == 2 and len(record["threads"]) == 3
+END
+fi
 
 # a stopped training writes what it has; it has begun when it has said what it trains, and would go on for
 # minutes
@@ -276,6 +323,19 @@ ok 'and says so in one line' [ "$(grep -c '^kan: interrupted' err)" -eq 1 ]
 ok 'and writes its record' grep -q '"interrupted": true' stopped.json
 accepted predict stopped.kan fn:four -o stopped.csv
 ok 'and a model that can be used' [ "$(wc -l <stopped.csv)" -eq 1001 ]
+
+# ... and so do stopped measurements, which have begun when they have said on what
+"$kan" bench --only layers --json stopped_bench.json >out 2>err &
+pid=$!
+for _ in $(seq 200); do
+    grep -q '^one core' out && break
+    sleep 0.1
+done
+kill -TERM "$pid"
+wait "$pid"
+ok 'stopped measurements exit with 130' [ $? -eq 130 ]
+ok 'and write what was finished' grep -q '"interrupted": true' stopped_bench.json
+ok 'with the yardsticks' grep -q '"exp_ns": [0-9]' stopped_bench.json
 
 if command -v python3 >/dev/null; then
     for file in *.json; do ok "$file is JSON" python3 -m json.tool "$file" /dev/null; done
