@@ -91,12 +91,22 @@ static kan_status make_rows(bool quick, kan_dataset **train, kan_dataset **test,
     return KAN_OK;
 }
 
-static int report(const bench *b, const kan_dataset *train, size_t n_seeds, double seconds[2]) {
-    printf(
-        "det4, %zu,%d,1, %zu rows, Adam, batch %d, double precision, median of %zu seeds: correlation "
-        "%.2f after\n  %.3f CPU s, %.2f after %.3f\n",
-        train->n_in, (int)HIDDEN, train->n, (int)BATCH, n_seeds, goals[0], seconds[0], goals[1],
-        seconds[1]);
+static const char *seconds_text(double seconds, char *text, size_t size) {
+    if (isfinite(seconds))
+        snprintf(text, size, "after %.3f CPU s", seconds);
+    else
+        snprintf(text, size, "not reached");
+    return text;
+}
+
+static int report(const bench *b, const kan_dataset *train, size_t n_seeds, double seconds[N_GOALS]) {
+    char text[N_GOALS][32];
+    printf("det4, %zu,%d,1, %zu rows, Adam, batch %d, double precision, median of %zu seed%s: "
+           "correlation\n"
+           "  %.2f %s, %.2f %s\n",
+           train->n_in, (int)HIDDEN, train->n, (int)BATCH, n_seeds, n_seeds == 1 ? "" : "s", goals[0],
+           seconds_text(seconds[0], text[0], sizeof text[0]), goals[1],
+           seconds_text(seconds[1], text[1], sizeof text[1]));
     return bench_append(b, "tasks",
                         json_pack("{s:s, s:[i,i,i], s:s, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "task",
                                   "det4", "shape", (int)train->n_in, (int)HIDDEN, 1, "precision",

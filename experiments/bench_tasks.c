@@ -13,8 +13,8 @@ enum { PATH_SIZE = 1024 };
 
 /* ---- MNIST -------------------------------------------------------------------------------------- */
 
-/* Pixels are 0 .. 1 and so are the grids. A rate of 0.001 and a cosine down to 0: larger ones learn the rows by
- * heart sooner, and see fewer of the others. */
+/* Pixels are 0 .. 1 and so are the grids. Larger rates than 0.001 make the KAN learn the rows by heart sooner and
+ * the others less well. The MLP has the best of 0.001, 0.002 and 0.005. */
 static const bench_classes mnist = {.name = "mnist",
                                     .hidden = 64,
                                     .n_cells = 5,
@@ -22,7 +22,7 @@ static const bench_classes mnist = {.name = "mnist",
                                     .epochs = 10,
                                     .seeds = 1,
                                     .kan_rate = 0.001,
-                                    .mlp_rate = 0.002,
+                                    .mlp_rate = 0.005,
                                     .precision = KAN_SINGLE,
                                     .lo = 0.0,
                                     .hi = 1.0};
@@ -46,7 +46,8 @@ static kan_status read_mnist(const bench *b, kan_dataset **train, kan_dataset **
 
 /* ---- digits ------------------------------------------------------------------------------------- */
 
-/* Pixels are 0 .. 16 and become -1 .. 1, where the grids are. */
+/* Pixels are 0 .. 16 and become -1 .. 1, where the grids are. The KAN is good from 0.002 to 0.01, the MLP has
+ * the best of 0.001 to 0.02. */
 static const bench_classes digits = {.name = "digits",
                                      .hidden = 64,
                                      .n_cells = 5,
@@ -54,7 +55,7 @@ static const bench_classes digits = {.name = "digits",
                                      .epochs = 30,
                                      .seeds = 3,
                                      .kan_rate = 0.002,
-                                     .mlp_rate = 0.002,
+                                     .mlp_rate = 0.02,
                                      .precision = KAN_SINGLE,
                                      .lo = -1.0,
                                      .hi = 1.0};
