@@ -13,7 +13,7 @@
 
 /* ---- constants ------------------------------------------------------------------------------------- */
 
-/* limit: e^limit overflows, e^-limit is 0. tail_end: so is e^(-tail_end^2 / 2).
+/* range: e^-range is just above the smallest normal number. limit: e^limit overflows, e^-limit is 0. tail_end: so is e^(-tail_end^2 / 2).
  * log 2 is split in two (Cody and Waite), so that the product of its first part with an integer is exact.
  * Adding the shifter rounds to an integer, and leaves that in the low bits.
  * upper_half: the bits of a number whose square is exact.
@@ -30,10 +30,10 @@
 typedef uint32_t word;
 static const word upper_half = 0xfffff000, exponent_bias = 127;
 enum { FRACTION_BITS = 23 };
-static const real limit = 170.0F, tail_end = 15.0F, shifter = 0x1.8p23F, log2_e = 0x1.715476p0F,
-                  log_2_high = 0x1.62e4p-1F, log_2_low = 0x1.7f7d1cp-20F, pdf_0_high = 0x1.988p-2F,
-                  pdf_0_low = 0x1.14cf5p-16F, near_centre = 0.875F, near_lost = -0x1.ad2ce8p-27F,
-                  far_centre = 0.3125F, far_lost = -0x1.25a3p-28F;
+static const real range = 87.3F, limit = 170.0F, tail_end = 15.0F, shifter = 0x1.8p23F,
+                  log2_e = 0x1.715476p0F, log_2_high = 0x1.62e4p-1F, log_2_low = 0x1.7f7d1cp-20F,
+                  pdf_0_high = 0x1.988p-2F, pdf_0_low = 0x1.14cf5p-16F, near_centre = 0.875F,
+                  near_lost = -0x1.ad2ce8p-27F, far_centre = 0.3125F, far_lost = -0x1.25a3p-28F;
 static const real expm1_coef[] = {0x1p-1F,       0x1.555556p-3F,  0x1.5554aep-5F,
                                   0x1.11109p-7F, 0x1.6d751ap-10F, 0x1.a1a0e8p-13F};
 static const real near_coef[] = {0x1.1e7c2ep-2F,  -0x1.3baf58p-3F,  0x1.28beecp-4F,  -0x1.ef9eb6p-6F,
@@ -52,9 +52,10 @@ static inline real with_sign(real x, real sign) {
 typedef uint64_t word;
 static const word upper_half = 0xfffffffff8000000, exponent_bias = 1023;
 enum { FRACTION_BITS = 52 };
-static const real limit = 1000.0, tail_end = 40.0, shifter = 0x1.8p52, log2_e = 0x1.71547652b82fep0,
-                  log_2_high = 0x1.62e42fefa0000p-1, log_2_low = 0x1.cf79abc9e3b3ap-40,
-                  pdf_0_high = 0x1.988453p-2, pdf_0_low = 0x1.ea1b284687e5ap-29, near_centre = 1.375,
+static const real range = 708.39, limit = 1000.0, tail_end = 40.0, shifter = 0x1.8p52,
+                  log2_e = 0x1.71547652b82fep0, log_2_high = 0x1.62e42fefa0000p-1,
+                  log_2_low = 0x1.cf79abc9e3b3ap-40, pdf_0_high = 0x1.988453p-2,
+                  pdf_0_low = 0x1.ea1b284687e5ap-29, near_centre = 1.375,
                   near_lost = -0x1.3af6a54c5d78dp-57, far_centre = 0.1875,
                   far_lost = -0x1.62b3b3a0b459bp-56;
 static const real expm1_coef[] = {0x1p-1,
@@ -120,6 +121,12 @@ static inline real clamp(real x) {
     return x > limit ? limit : x;
 }
 
+/* The same within [-range, range]. */
+static inline real hold(real x) {
+    x = x < -range ? -range : x;
+    return x > range ? range : x;
+}
+
 /* ---- the exponential --------------------------------------------------------------------------------- */
 
 /* e^r - 1 - r = r^2 (c0 + c1 r + ..), as a tree: half as deep as Horner's chain, whose every addition waits for
@@ -156,24 +163,36 @@ static inline exponential exp_of_sum(real about, real x, real low) {
                          .rest = rest};
 }
 
-/* What the functions of e = e^x, x <= 0, are made of: the rounded d = 1 + e and square = (1 + e)^2, and how much
- * larger they should be, relatively; e itself is too small by e_lost. Nearly exact, since the rounding errors of
- * sums are numbers that a few more sums compute. */
+/* What the functions of e = e^x, |x| <= range, are made of: e, rounded, and, nearly exact, d + d_lost = 1 + e, with
+ * power a power of 2 and e = power (1 + p + p_lost). */
 typedef struct logistic {
-    exponential q;
-    real e, e_lost, d, d_lost, square, square_lost;
+    real power, p, p_lost, e, d, d_lost, inverse; /* inverse: 1 / d, rounded */
 } logistic;
 
 static inline logistic logistic_of(real x) {
-    const exponential q = exp_of_sum(x, x, 0);
-    const real one_plus_p = 1 + q.p, power = q.f * q.g;
-    const real e = q.f * one_plus_p * q.g, e_lost = ((1 - one_plus_p) + q.p) * power;
-    const real d = 1 + e, t = 2 * e + e * e, square = 1 + t;
-    const real about_1_over_d = 1 + e * (half * e - 1); /* within 7 percent */
-    const real d_lost = (((1 - d) + e) + e_lost) * about_1_over_d;
-    const real square_lost = ((1 - square) + t) * about_1_over_d * about_1_over_d +
-                             2 * e_lost * about_1_over_d;
-    return (logistic){q, e, e_lost, d, d_lost, square, square_lost};
+    const real shifted = x * log2_e + shifter, n = shifted - shifter;
+    const real whole = x - n * log_2_high, little = n * log_2_low, r = whole - little;
+    const real rest = expm1_rest(r), p = r + rest;
+    const real power = from_bits((bits_of(shifted) + exponent_bias) << FRACTION_BITS);
+    const real most = 1 + power, d = most + power * p;
+    return (logistic){.power = power,
+                      .p = p,
+                      .p_lost = ((r - p) + rest) + ((whole - r) - little),
+                      .e = power + power * p,
+                      .d = d,
+                      .d_lost = ((most - d) + power * p) + ((power - most) + 1),
+                      .inverse = 1 / d};
+}
+
+/* (a + a_lost) / (d + d_lost): what the rounded quotient of a and d is short of comes from what it leaves over.
+ * Without fused multiply-adds the product would hide that. */
+static inline real quotient(real a, real a_lost, const logistic *s) {
+#ifdef __FMA__
+    const real q = a * s->inverse, left = a - q * s->d;
+#else
+    const real q = a / s->d, left = 0;
+#endif
+    return q + (left + (a_lost - q * s->d_lost)) * s->inverse;
 }
 
 /* c e (1 - lost), up to the factor g, rounded once. */
@@ -197,41 +216,32 @@ INLINED real exp_one(real x) {
     return times_exp(1, q, 0) * q.g;
 }
 
-/* With e = e^-|x|, which never overflows: 1 / (1 + e) above 0, e / (1 + e) below, and the slope
- *     e / (1 + e)^2 */
+/* s = 1 / (1 + e) with e = e^-x, and s' = s (1 - s), 1 - s = e / (1 + e). */
 INLINED real sigmoid(real x, real *slope) {
-    const logistic s = logistic_of(-magnitude(clamp(x)));
-    const bool below = x < 0;
-    *slope = times_exp(1, s.q, s.square_lost) / s.square * s.q.g;
-    return (below ? times_exp(1, s.q, s.d_lost) : 1) / s.d * (below ? s.q.g : 1);
+    const logistic q = logistic_of(-hold(x));
+    const real s = x < -range ? 0 : quotient(1, 0, &q);
+    *slope = x > range ? 0 : s * (q.e * q.inverse);
+    return s;
 }
 
-/* x s(x), s the sigmoid, and s + x s (1 - s), which is, over the same (1 + e)^2,
- *     1 + e (1 + x) above 0,    e (1 + x + e) below
- * The finite factor keeps minus infinity from meeting a zero. */
+/* y = x s, s the sigmoid, and y' = s + y (1 - s). Beyond range y is 0 below and x above; x itself must not get into
+ * the sums, where infinities would meet. */
 INLINED real silu(real x, real *slope) {
-    const real v = clamp(x);
-    const logistic s = logistic_of(-magnitude(v));
-    const bool below = x < 0;
-    const real tail = below ? s.q.g : 1, w = 1 + v;
-    const real over = s.e * w, lost = s.e_lost * w - s.square_lost * (1 + over);
-    const real under = w + s.e;
-    const real under_lost = lost_by_sum(w, s.e, under) + (lost_by_sum(1, v, w) + s.e_lost);
-    *slope = (below ? times_exp_and(under, under_lost - under * s.square_lost, s.q, 0)
-                    : 1 + (over + lost)) /
-             s.square * tail;
-    return (below ? times_exp(v, s.q, s.d_lost) : x) / s.d * tail;
+    const real v = hold(x);
+    const logistic q = logistic_of(-v);
+    const real y = quotient(v, 0, &q);
+    *slope = x < -range ? 0 : q.inverse + y * (q.e * q.inverse);
+    return with_sign(x < -range ? 0 : x > range ? x : y, x);
 }
 
 /* With e = e^(-2 |x|) = power (1 + p): tanh |x| = (1 - e) / (1 + e), where 1 - e keeps every digit near 0, since
  * there power is 1; and the slope 1 - tanh^2 = 4 e / (1 + e)^2. */
 INLINED real tanh_one(real x, real *slope) {
-    const logistic s = logistic_of(-magnitude(clamp(2 * x)));
-    const real power = s.q.f * s.q.g;
-    const real lost = ((1 - power) - power * s.q.p) * s.d_lost;
-    *slope = times_exp(4, s.q, s.square_lost) / s.square * s.q.g;
-    return with_sign(((1 - power) - (power * s.q.r + (power * (s.q.rest + s.q.r_lost) + lost))) / s.d,
-                     x);
+    const logistic q = logistic_of(-magnitude(hold(2 * x)));
+    *slope = magnitude(x) > range ? 0 : 4 * (q.e * q.inverse) * q.inverse;
+    const real most = 1 - q.power, a = most - q.power * q.p;
+    const real a_lost = ((most - a) - q.power * q.p) - q.power * q.p_lost;
+    return with_sign(quotient(a, a_lost, &q), x);
 }
 
 /* Coefficient k of the one or the other polynomial. */
