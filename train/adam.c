@@ -5,10 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/parallel.h"
 #include "core/work.h"
+#include "train/vector_kernel.h"
 
 /* What the struct itself takes at the head of the block, in doubles: whole cache lines. */
 enum { HEAD = (sizeof(kan_adam) + 63) / 64 * 8 };
+
+enum { CHUNK = 4096 }; /* entries that one thread updates at a time */
 
 static kan_adam_options with_defaults(const kan_adam_options *options) {
     kan_adam_options o = options ? *options : (kan_adam_options){0};
@@ -18,34 +22,21 @@ static kan_adam_options with_defaults(const kan_adam_options *options) {
     return o;
 }
 
-/* The constants of one step: the bias corrections are c1 = 1 / (1 - beta1^t), c2 = 1 / (1 - beta2^t).
- */
-typedef struct step {
-    double beta1, beta2, c1, c2, epsilon, rate, decay;
-} step;
+KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
 
-/* One entry: the moments in place, and where theta goes. */
-static inline double moved(const step *k, double g, double *m, double *v, double theta) {
-    *m = k->beta1 * *m + (1.0 - k->beta1) * g;
-    *v = k->beta2 * *v + (1.0 - k->beta2) * (g * g);
-    return theta - k->rate * (*m * k->c1 / (sqrt(*v * k->c2) + k->epsilon) + k->decay * theta);
-}
+typedef struct update {
+    adam_constants constants;
+    const kan_adam *adam;
+    const double *grad;
+    const uint8_t *trainable;
+    double *theta;
+} update;
 
-static void move_all(const step *k, size_t n, const double *restrict grad, double *restrict m,
-                     double *restrict v, double *restrict theta) {
-    for (size_t p = 0; p < n; ++p) theta[p] = moved(k, grad[p], m + p, v + p, theta[p]);
-}
-
-/* A frozen entry counts as one without a gradient. Both sides of each choice are computed first, so
- * that the loop has no branches. */
-static void move_trainable(const step *k, size_t n, const double *restrict grad,
-                           const uint8_t *restrict trainable, double *restrict m, double *restrict v,
-                           double *restrict theta) {
-    for (size_t p = 0; p < n; ++p) {
-        const double g = grad[p], old = theta[p];
-        const double new = moved(k, trainable[p] ? g : 0.0, m + p, v + p, old);
-        theta[p] = trainable[p] ? new : old;
-    }
+static void update_some(void *context, size_t begin, size_t end) {
+    const update *u = context;
+    KAN_KERNEL_GET(double, vector_kernel)
+        ->adam(&u->constants, end - begin, u->grad + begin, u->trainable ? u->trainable + begin : NULL,
+               u->adam->m + begin, u->adam->v + begin, u->theta + begin);
 }
 
 kan_adam *kan_adam_alloc(size_t n, const kan_adam_options *options) {
@@ -77,15 +68,17 @@ void kan_adam_step(kan_adam *adam, double rate, const double *grad, const uint8_
     assert((adam->n == 0 || (grad && theta)) && "a gradient and parameters");
     const kan_adam_options *o = &adam->options;
     const double t = (double)++adam->t;
-    const step k = {.beta1 = o->beta1,
-                    .beta2 = o->beta2,
-                    .c1 = 1.0 / (1.0 - pow(o->beta1, t)),
-                    .c2 = 1.0 / (1.0 - pow(o->beta2, t)),
-                    .epsilon = o->epsilon,
-                    .rate = rate,
-                    .decay = o->decay};
-    if (trainable)
-        move_trainable(&k, adam->n, grad, trainable, adam->m, adam->v, theta);
-    else
-        move_all(&k, adam->n, grad, adam->m, adam->v, theta);
+    update u = {.constants = {.beta1 = o->beta1,
+                              .beta2 = o->beta2,
+                              .c1 = 1.0 / (1.0 - pow(o->beta1, t)),
+                              .c2 = 1.0 / (1.0 - pow(o->beta2, t)),
+                              .epsilon = o->epsilon,
+                              .rate = rate,
+                              .decay = o->decay},
+                .adam = adam,
+                .grad = grad,
+                .trainable = trainable,
+                .theta = theta};
+    /* an entry takes the time of some five multiply-adds: a root and a division */
+    kan_parallel_for(adam->n, CHUNK, 5.0 * (double)adam->n, update_some, &u);
 }
