@@ -35,15 +35,15 @@ enum {
     MOST_SORTED = 1024 /* cells; with more of them every sample is a run of its own (splines/basis.h) */
 };
 
-/* What the forward pass leaves for the backward pass. Samples of a block are in the order of their cells. Rows of
- * coefficients are padded to whole vectors of the kernel's precision, unless theta itself is so laid out. */
+/* What the forward pass leaves for the backward pass. Samples of a block are in the order of their cells. Slopes of
+ * basis functions are not kept: to make them again from v takes less time than to write and read them. */
 typedef struct trace {
-    real *values, *slopes;    /* [n_in][batch][degree + 1] of the basis functions                     */
+    real *values;             /* [n_in][batch][degree + 1] of the basis functions                     */
+    real *v;                  /* [n_in][batch] place in the cell                                      */
     real *base, *base_slopes; /* [n_in][batch]                                                        */
     kan_basis_run *runs;      /* [n_blocks][n_in][max_runs]                                           */
     uint32_t *n_runs;         /* [n_blocks][n_in]                                                     */
     uint16_t *order;          /* [n_in][batch] sample of the block                                    */
-    real *coef;               /* [n_in][n_basis + 1][stride]; the backward pass makes it the gradient */
     vec *dy;                  /* [chunk][batch][vectors of the chunk]                                 */
 } trace;
 
@@ -51,11 +51,10 @@ typedef struct pass {
     const layer *l;
     size_t batch, block, n_blocks, max_runs;
     size_t rows, n_basis;     /* degree + 1, n_cells + degree                   */
-    size_t n_vectors, stride; /* vectors of a padded row of outputs; in numbers */
+    size_t n_vectors, padded; /* vectors of a row of outputs, the last one filled up; in numbers */
     const double *x, *dy;
     double *y, *grad, *dx;
     bool is_large; /* the parameters do not fit the second cache */
-    bool direct;   /* coef are theta itself, and gradients go to grad itself */
     trace t;
 } pass;
 
@@ -71,14 +70,13 @@ static size_t block_of(const layer *l, size_t batch, size_t n_vectors) {
 static pass make_pass(const layer *l, size_t batch) {
     pass p = {.l = l, .batch = batch};
     p.n_vectors = (l->n_out + LANES - 1) / LANES;
-    p.stride = p.n_vectors * LANES;
+    p.padded = p.n_vectors * LANES;
     p.block = block_of(l, batch, p.n_vectors);
     p.n_blocks = p.block > 0 ? (batch + p.block - 1) / p.block : 0;
     p.max_runs = l->n_cells <= MOST_SORTED && l->n_cells < p.block ? l->n_cells : p.block;
     p.rows = l->degree + 1;
     p.n_basis = l->n_cells + l->degree;
-    p.is_large = l->n_in * (p.n_basis + 1) * p.stride * sizeof(real) > LARGE;
-    p.direct = sizeof(real) == sizeof(double) && p.stride == l->n_out;
+    p.is_large = l->n_in * (p.n_basis + 1) * l->n_out * sizeof(double) > LARGE;
     return p;
 }
 
@@ -93,31 +91,19 @@ static size_t bind(pass *p, void *memory) {
     const size_t n_in = p->l->n_in, n = n_in * p->batch;
     size_t used = 0;
     p->t.values = take(memory, &used, n * p->rows * sizeof(real));
-    p->t.slopes = take(memory, &used, n * p->rows * sizeof(real));
+    p->t.v = take(memory, &used, n * sizeof(real));
     p->t.base = take(memory, &used, n * sizeof(real));
     p->t.base_slopes = take(memory, &used, n * sizeof(real));
     p->t.runs = take(memory, &used, p->n_blocks * n_in * p->max_runs * sizeof(kan_basis_run));
     p->t.n_runs = take(memory, &used, p->n_blocks * n_in * sizeof(uint32_t));
     p->t.order = take(memory, &used, n * sizeof(uint16_t));
-    p->t.coef = take(memory, &used, p->direct ? 0 : n_in * (p->n_basis + 1) * p->stride * sizeof(real));
-    p->t.dy = take(memory, &used, p->batch * p->stride * sizeof(real));
+    p->t.dy = take(memory, &used, p->batch * p->padded * sizeof(real));
     return used;
 }
 
 static size_t trace_size(const layer *l, size_t batch) {
     pass p = make_pass(l, batch);
     return bind(&p, NULL) / sizeof(double);
-}
-
-/* Rows of coefficients, or of gradients, of an input from vector j on. */
-static const real *coef_of(const pass *p, size_t i, size_t j) {
-    const real *all = p->direct ? (const real *)(const void *)p->l->theta : p->t.coef;
-    return all + i * (p->n_basis + 1) * p->stride + j * LANES;
-}
-
-static real *gradient_of(const pass *p, size_t i, size_t j) {
-    real *all = p->direct ? (real *)(void *)p->grad : p->t.coef;
-    return all + i * (p->n_basis + 1) * p->stride + j * LANES;
 }
 
 /* ---- basis values, sorted by cell ------------------------------------------------------------------ */
@@ -155,73 +141,96 @@ static void prepare_input(const pass *p, size_t i, size_t begin, size_t n, const
     const kan_basis *b = &p->l->basis[i];
     kan_basis_run *runs = p->t.runs + list * p->max_runs;
     uint16_t *order = p->t.order + at;
-    real *values = p->t.values + at * p->rows, *slopes = p->t.slopes + at * p->rows;
+    real *values = p->t.values + at * p->rows, *v = p->t.v + at;
     double sorted[BLOCK];
     const size_t n_runs = kan_basis_sort(b, n, x, order, runs);
     for (size_t q = 0; q < n; ++q) sorted[q] = x[order[q]];
 #ifdef KAN_KERNEL_SINGLE
-    kan_basis_eval_runs_single(b, n_runs, runs, sorted, values, slopes);
+    kan_basis_eval_runs_single(b, n_runs, runs, sorted, values, v);
 #else
-    kan_basis_eval_runs(b, n_runs, runs, sorted, values, slopes);
+    kan_basis_eval_runs(b, n_runs, runs, sorted, values, v);
 #endif
     eval_base(p->l, n, sorted, p->t.base + at, p->t.base_slopes + at);
     p->t.n_runs[list] = (uint32_t)n_runs;
 }
 
-/* Rows of theta in the kernel's precision, padded. */
-static void pack_inputs(void *context, size_t begin, size_t end) {
-    const pass *p = context;
-    const size_t n_out = p->l->n_out, n_rows = p->n_basis + 1;
-    for (size_t row = begin * n_rows; row < end * n_rows; ++row) {
-        const double *from = p->l->theta + row * n_out;
-        real *to = p->t.coef + row * p->stride;
-        for (size_t o = 0; o < n_out; ++o) to[o] = (real)from[o];
-        for (size_t o = n_out; o < p->stride; ++o) to[o] = 0;
-    }
-}
-
 /* ---- the three sums for one input, one block and one chunk ---------------------------------------- */
 
-/* What they all need: the runs, the records, the rows of the chunk. The functions that use it are inlined with
- * constant numbers of rows and vectors, so that rows and sums are registers. */
+/* What they all need: one input, its samples of the block, and where the rows of the chunk are, in theta or in
+ * grad, whose numbers are doubles in either precision. The functions that use it are inlined with constant numbers
+ * of rows and vectors, so that rows and sums are registers. */
 typedef struct edges {
-    size_t rows, stride;
     const kan_basis_run *runs;
     size_t n_runs;
     const uint16_t *order;
-    const real *B, *base; /* values or slopes of the basis functions and of the base function */
-    size_t base_row;      /* of the base weights */
-    const real *next;     /* rows that are used next, or NULL */
+    const real *B, *base; /* values or slopes of the basis functions, and of the base function */
+    size_t n_basis, n_out;
+    const double *coef, *end, *next; /* first row; end of theta; the rows that are used next, or NULL */
+    double *grad;                    /* first row */
+    size_t width;                    /* outputs of the chunk, at most its vectors times LANES */
 } edges;
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-ALWAYS_INLINE vec load(const real *from) {
-    return *(const vec_unaligned *)(const void *)from;
+/* LANES numbers from doubles. */
+typedef double doubles __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
+
+ALWAYS_INLINE vec load(const double *from) {
+    return __builtin_convertvector(*(const doubles *)(const void *)from, vec);
 }
 
-ALWAYS_INLINE void store(real *to, vec value) {
-    *(vec_unaligned *)(void *)to = value;
+/* The row of a chunk. The last vector may take in some of the next row: what belongs to no output of the chunk is
+ * never looked at, or meets a zero. Behind the last row there is nothing to take in. */
+ALWAYS_INLINE void load_row(const edges *e, size_t row, size_t n_vec, vec *to) {
+    const double *from = e->coef + row * e->n_out;
+    if (from + n_vec * LANES <= e->end) {
+        for (size_t j = 0; j < n_vec; ++j) to[j] = load(from + j * LANES);
+        return;
+    }
+    double copy[WIDTH * LANES] = {0.0};
+    for (size_t o = 0; o < e->width; ++o) copy[o] = from[o];
+    for (size_t j = 0; j < n_vec; ++j) to[j] = load(copy + j * LANES);
+}
+
+ALWAYS_INLINE void load_rows(const edges *e, size_t first, size_t rows, size_t n_vec,
+                             vec C[ROWS][WIDTH]) {
+    for (size_t r = 0; r < rows; ++r) load_row(e, first + r, n_vec, C[r]);
+}
+
+/* The gradient of a row += sums. */
+ALWAYS_INLINE void add_row(const edges *e, size_t row, size_t n_vec, const vec *sums) {
+    double *to = e->grad + row * e->n_out;
+    if (e->width == n_vec * LANES) {
+        for (size_t j = 0; j < n_vec; ++j)
+            *(doubles *)(void *)(to + j * LANES) += __builtin_convertvector(sums[j], doubles);
+        return;
+    }
+    real copy[WIDTH * LANES] = {0};
+    memcpy(copy, sums, n_vec * sizeof *sums);
+    for (size_t o = 0; o < e->width; ++o) to[o] += (double)copy[o];
 }
 
 /* Asks for a row that is used next. With thousands of parameters an input the rows of a chunk are short pieces far
  * apart, which no hardware foresees; a few at a time, run by run, they come while sums are formed. */
 ALWAYS_INLINE void ask_for(const edges *e, size_t row, size_t n_vec) {
-    for (size_t j = 0; e->next && j < n_vec; ++j)
-        __builtin_prefetch(e->next + row * e->stride + j * LANES);
+    for (size_t o = 0; e->next && o < n_vec * LANES; o += 8)
+        __builtin_prefetch(e->next + row * e->n_out + o);
+}
+
+/* The rows behind the first ones of every run. */
+ALWAYS_INLINE void ask_for_last(const edges *e, size_t rows, size_t n_vec) {
+    for (size_t row = e->n_basis - rows + 1; row <= e->n_basis; ++row) ask_for(e, row, n_vec);
 }
 
 /* y[s][j] += base[j] b + sum_r C[r][j] B_r, y [block][n_vec] */
-ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, const real *coef, vec *y) {
+ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, vec *y) {
     vec base[WIDTH], C[ROWS][WIDTH];
     const real *B = e->B;
-    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
-    for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
+    ask_for_last(e, rows, n_vec);
+    load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
-        const real *c = coef + e->runs[k].cell * e->stride;
         ask_for(e, e->runs[k].cell, n_vec);
-        for (size_t r = 0; r < rows; ++r)
-            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
+        load_rows(e, e->runs[k].cell, rows, n_vec, C);
         for (; q < e->runs[k].end; ++q, B += rows) {
             vec *sum = y + e->order[q] * n_vec;
             for (size_t j = 0; j < n_vec; ++j) {
@@ -234,17 +243,14 @@ ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, cons
 }
 
 /* dx[q] += dy[s][j] (base[j] b' + sum_r C[r][j] B_r'), lane by lane; dx [block] in sorted order */
-ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const real *coef, const vec *dy,
-                            vec *dx) {
+ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy, vec *dx) {
     vec base[WIDTH], C[ROWS][WIDTH];
     const real *B = e->B;
-    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
-    for (size_t j = 0; j < n_vec; ++j) base[j] = load(coef + e->base_row * e->stride + j * LANES);
+    ask_for_last(e, rows, n_vec);
+    load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
-        const real *c = coef + e->runs[k].cell * e->stride;
         ask_for(e, e->runs[k].cell, n_vec);
-        for (size_t r = 0; r < rows; ++r)
-            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
+        load_rows(e, e->runs[k].cell, rows, n_vec, C);
         for (; q < e->runs[k].end; ++q, B += rows) {
             const vec *d = dy + e->order[q] * n_vec;
             vec sum = dx[q];
@@ -258,19 +264,14 @@ ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const rea
     }
 }
 
-/* C[r][j] += B_r dy[s][j], base[j] += b dy[s][j] */
-ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy,
-                                  real *grad) {
-    vec base[WIDTH], C[ROWS][WIDTH];
+/* grad of C[r][j] += B_r dy[s][j], of base[j] += b dy[s][j] */
+ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy) {
+    vec base[WIDTH] = {{0}};
     const real *B = e->B;
-    for (size_t row = e->base_row - rows + 1; row <= e->base_row; ++row) ask_for(e, row, n_vec);
-    real *base_row = grad + e->base_row * e->stride;
-    for (size_t j = 0; j < n_vec; ++j) base[j] = load(base_row + j * LANES);
+    ask_for_last(e, rows, n_vec);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
-        real *c = grad + e->runs[k].cell * e->stride;
+        vec C[ROWS][WIDTH] = {{{0}}};
         ask_for(e, e->runs[k].cell, n_vec);
-        for (size_t r = 0; r < rows; ++r)
-            for (size_t j = 0; j < n_vec; ++j) C[r][j] = load(c + r * e->stride + j * LANES);
         for (; q < e->runs[k].end; ++q, B += rows) {
             const vec *d = dy + e->order[q] * n_vec;
             for (size_t j = 0; j < n_vec; ++j) {
@@ -278,10 +279,9 @@ ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, con
                 for (size_t r = 0; r < rows; ++r) C[r][j] += B[r] * d[j];
             }
         }
-        for (size_t r = 0; r < rows; ++r)
-            for (size_t j = 0; j < n_vec; ++j) store(c + r * e->stride + j * LANES, C[r][j]);
+        for (size_t r = 0; r < rows; ++r) add_row(e, e->runs[k].cell + r, n_vec, C[r]);
     }
-    for (size_t j = 0; j < n_vec; ++j) store(base_row + j * LANES, base[j]);
+    add_row(e, e->n_basis, n_vec, base);
 }
 
 /* Calls `function` with constants where that is worth it: degree 3, and the number of vectors. */
@@ -294,16 +294,22 @@ ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, con
     default: function(rows, n_vec, __VA_ARGS__); break;         \
     }
 
-static edges edges_of(const pass *p, size_t i, size_t begin, const real *B, const real *base) {
-    const size_t at = i * p->batch + begin, list = begin / p->block * p->l->n_in + i;
-    return (edges){.rows = p->rows,
-                   .stride = p->stride,
-                   .runs = p->t.runs + list * p->max_runs,
+/* Input i of the block that starts at `begin`, the chunk from vector j on. */
+static edges edges_of(const pass *p, size_t i, size_t begin, size_t j) {
+    const layer *l = p->l;
+    const size_t at = i * p->batch + begin, list = begin / p->block * l->n_in + i;
+    const size_t o = j * LANES, row = i * (p->n_basis + 1) * l->n_out + o;
+    return (edges){.runs = p->t.runs + list * p->max_runs,
                    .n_runs = p->t.n_runs[list],
                    .order = p->t.order + at,
-                   .B = B + at * p->rows,
-                   .base = base + at,
-                   .base_row = p->n_basis};
+                   .B = p->t.values + at * p->rows,
+                   .base = p->t.base + at,
+                   .n_basis = p->n_basis,
+                   .n_out = l->n_out,
+                   .coef = l->theta + row,
+                   .end = l->theta + l->n_in * (p->n_basis + 1) * l->n_out,
+                   .grad = p->grad ? p->grad + row : NULL,
+                   .width = l->n_out - o < WIDTH * LANES ? l->n_out - o : WIDTH * LANES};
 }
 
 static size_t chunk_width(const pass *p, size_t first_vector) {
@@ -353,6 +359,7 @@ static void prepare_inputs(void *context, size_t from, size_t to) {
 static void forward_chunks(void *context, size_t from, size_t to) {
     const part *a = context;
     const pass *p = a->p;
+    const size_t input_size = layer_input_size(p->l);
     vec tile[BLOCK * WIDTH];
     for (size_t j = from * WIDTH; j < to * WIDTH && j < p->n_vectors; j += WIDTH) {
         const size_t n_vec = chunk_width(p, j);
@@ -361,10 +368,9 @@ static void forward_chunks(void *context, size_t from, size_t to) {
         else
             load_tile(p, a->begin, a->n, j, n_vec, tile);
         for (size_t i = a->first; i < a->last; ++i) {
-            edges e = edges_of(p, i, a->begin, p->t.values, p->t.base);
-            const real *coef = coef_of(p, i, j);
-            if (p->is_large && i + 1 < a->last) e.next = coef_of(p, i + 1, j);
-            WITH_CONSTANTS(forward_chunk, p->rows, n_vec, &e, coef, tile);
+            edges e = edges_of(p, i, a->begin, j);
+            if (p->is_large && i + 1 < a->last) e.next = e.coef + input_size;
+            WITH_CONSTANTS(forward_chunk, p->rows, n_vec, &e, tile);
         }
         store_tile(p, a->begin, a->n, j, n_vec, tile);
     }
@@ -397,8 +403,6 @@ static void forward(const layer *l, size_t batch, const double *x, double *y, do
     p.x = x, p.y = y;
     bind(&p, memory);
     if (batch == 0) return;
-    if (!p.direct)
-        kan_parallel_for(l->n_in, GROUP, (double)(l->n_in * p.n_basis * l->n_out), pack_inputs, &p);
     kan_parallel_for(batch, p.block, cost(&p, batch, l->n_in), forward_blocks, &p);
 }
 
@@ -447,24 +451,39 @@ static void sum_lanes(size_t n, const vec *v, real *sums) {
         for (size_t k = 0; k < LANES; ++k) level[k] = v[q + k];
         for (size_t m = LANES / 2; m > 0; m /= 2)
             for (size_t k = 0; k < m; ++k) level[k] = sums_of_pairs(level[2 * k], level[2 * k + 1]);
-        store(sums + q, level[0]);
+        memcpy(sums + q, level, sizeof *level);
     }
+}
+
+static void slope_runs(const pass *p, size_t i, size_t begin, real *slopes) {
+    const size_t at = i * p->batch + begin, list = begin / p->block * p->l->n_in + i;
+    const kan_basis_run *runs = p->t.runs + list * p->max_runs;
+#ifdef KAN_KERNEL_SINGLE
+    kan_basis_slope_runs_single(&p->l->basis[i], p->t.n_runs[list], runs, p->t.v + at, slopes);
+#else
+    kan_basis_slope_runs(&p->l->basis[i], p->t.n_runs[list], runs, p->t.v + at, slopes);
+#endif
 }
 
 static void dx_inputs(void *context, size_t from, size_t to) {
     const part *a = context;
     const pass *p = a->p;
+    const size_t input_size = layer_input_size(p->l);
     vec dx[GROUP][BLOCK];
+    real slopes[GROUP][BLOCK * ROWS];
     const size_t padded = (a->n + LANES - 1) / LANES * LANES; /* as sum_lanes takes them */
-    for (size_t i = from; i < to; ++i) memset(dx[i - from], 0, padded * sizeof(vec));
+    for (size_t i = from; i < to; ++i) {
+        memset(dx[i - from], 0, padded * sizeof(vec));
+        slope_runs(p, i, a->begin, slopes[i - from]);
+    }
     for (size_t j = 0; j < p->n_vectors; j += WIDTH) {
         const size_t n_vec = chunk_width(p, j);
         const vec *dy = dy_of(p, a->begin, j, n_vec);
         for (size_t i = from; i < to; ++i) {
-            edges e = edges_of(p, i, a->begin, p->t.slopes, p->t.base_slopes);
-            const real *coef = coef_of(p, i, j);
-            if (p->is_large && i + 1 < to) e.next = coef_of(p, i + 1, j);
-            WITH_CONSTANTS(dx_chunk, p->rows, n_vec, &e, coef, dy, dx[i - from]);
+            edges e = edges_of(p, i, a->begin, j);
+            e.B = slopes[i - from], e.base = p->t.base_slopes + i * p->batch + a->begin;
+            if (p->is_large && i + 1 < to) e.next = e.coef + input_size;
+            WITH_CONSTANTS(dx_chunk, p->rows, n_vec, &e, dy, dx[i - from]);
         }
     }
     real sums[BLOCK];
@@ -488,27 +507,16 @@ static void backward_blocks(void *context, size_t begin, size_t end) {
 
 /* Task k: chunk k % n_chunks of the parameters of some inputs. */
 static void gradient_task(const pass *p, size_t k) {
-    const size_t n_in = p->l->n_in, n_rows = p->n_basis + 1;
-    const size_t first = k / n_chunks(p) * GROUP, last = n_in - first < GROUP ? n_in : first + GROUP;
+    const size_t n_in = p->l->n_in, first = k / n_chunks(p) * GROUP;
+    const size_t last = n_in - first < GROUP ? n_in : first + GROUP;
     const size_t j = k % n_chunks(p) * WIDTH, n_vec = chunk_width(p, j);
-    for (size_t i = first; i < last && !p->direct; ++i)
-        for (size_t row = 0; row < n_rows; ++row)
-            memset(gradient_of(p, i, j) + row * p->stride, 0, n_vec * sizeof(vec));
     for (size_t begin = 0; begin < p->batch; begin += p->block)
         for (size_t i = first; i < last; ++i) {
-            edges e = edges_of(p, i, begin, p->t.values, p->t.base);
+            edges e = edges_of(p, i, begin, j);
             const vec *dy = dy_of(p, begin, j, n_vec);
-            real *grad = gradient_of(p, i, j);
-            if (p->is_large && i + 1 < last) e.next = gradient_of(p, i + 1, j);
-            WITH_CONSTANTS(gradient_chunk, p->rows, n_vec, &e, dy, grad);
+            if (p->is_large && i + 1 < last) e.next = e.grad + layer_input_size(p->l);
+            WITH_CONSTANTS(gradient_chunk, p->rows, n_vec, &e, dy);
         }
-    const size_t n_out = p->l->n_out, o = j * LANES;
-    const size_t m = n_out - o < n_vec * LANES ? n_out - o : n_vec * LANES;
-    for (size_t row = first * n_rows; row < last * n_rows && !p->direct; ++row) {
-        const real *from = p->t.coef + row * p->stride + o;
-        double *to = p->grad + row * n_out + o;
-        for (size_t a = 0; a < m; ++a) to[a] += (double)from[a];
-    }
 }
 
 static void gradient_tasks(void *context, size_t begin, size_t end) {

@@ -180,11 +180,21 @@ size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *o
 }
 
 void kan_basis_eval_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
-                         double *values, double *slopes) {
-    KAN_KERNEL_GET(double, basis_kernel)->eval(b, n_runs, runs, x, values, slopes);
+                         double *values, double *v) {
+    KAN_KERNEL_GET(double, basis_kernel)->eval(b, n_runs, runs, x, values, v);
 }
 
 void kan_basis_eval_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
-                                const double *x, float *values, float *slopes) {
-    KAN_KERNEL_GET(single, basis_kernel)->eval(b, n_runs, runs, x, values, slopes);
+                                const double *x, float *values, float *v) {
+    KAN_KERNEL_GET(single, basis_kernel)->eval(b, n_runs, runs, x, values, v);
+}
+
+void kan_basis_slope_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *v,
+                          double *slopes) {
+    KAN_KERNEL_GET(double, basis_kernel)->slope(b, n_runs, runs, v, slopes);
+}
+
+void kan_basis_slope_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
+                                 const float *v, float *slopes) {
+    KAN_KERNEL_GET(single, basis_kernel)->slope(b, n_runs, runs, v, slopes);
 }

@@ -76,11 +76,18 @@ enum { KAN_BASIS_MAX_SORT = 4096 };
 size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
                       kan_basis_run *runs);
 
-/* Values and slopes [n][degree + 1] of the basis functions cell .. cell + degree at sorted points x. */
+/* Values [n][degree + 1] of the basis functions cell .. cell + degree at sorted points x, and their places v [n]
+ * in their cells, held within [-1, 1]. */
 void kan_basis_eval_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
-                         double *values, double *slopes);
+                         double *values, double *v);
 void kan_basis_eval_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
-                                const double *x, float *values, float *slopes);
+                                const double *x, float *values, float *v);
+
+/* The slopes [n][degree + 1] of these functions, from the places. */
+void kan_basis_slope_runs(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *v,
+                          double *slopes);
+void kan_basis_slope_runs_single(const kan_basis *b, size_t n_runs, const kan_basis_run *runs,
+                                 const float *v, float *slopes);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -127,34 +127,38 @@ static size_t sort(const kan_basis *b, size_t n, const double *x, uint16_t *orde
     return n_runs;
 }
 
-/* Horner in v for all r at once: values P(v) + P'(v) t, slopes P'(v) / h. */
-static inline void eval_point(size_t degree, const double *record, double v, double t,
-                              real *restrict values, real *restrict slopes) {
+/* Horner in v for all r at once: values P(v) + P'(v) t at the points x [n] of one cell, and v. */
+static inline void eval_run(const kan_basis *b, size_t degree, size_t cell, size_t n, const double *x,
+                            real *restrict values, real *restrict v) {
     const size_t rows = degree + 1;
-    const double inv_h = record[1], *restrict P = record + 2;
-    double p[ROWS], dp[ROWS];
-    for (size_t r = 0; r < rows; ++r) p[r] = P[degree * rows + r], dp[r] = 0.0;
-    for (size_t j = degree; j-- > 0;)
-        for (size_t r = 0; r < rows; ++r) {
-            dp[r] = dp[r] * v + p[r];
-            p[r] = p[r] * v + P[j * rows + r];
-        }
-    for (size_t r = 0; r < rows; ++r) {
-        values[r] = (real)(p[r] + dp[r] * t);
-        slopes[r] = (real)(dp[r] * inv_h);
+    const double lo = b->knots[degree], hi = b->knots[degree + b->n_cells];
+    const double *record = b->cells + cell * (2 + rows * rows), *P = record + 2;
+    for (size_t q = 0; q < n; ++q, values += rows) {
+        const double inside = hold(x[q], lo, hi), u = (inside - record[0]) * record[1];
+        const double t = (x[q] - inside) * record[1];
+        double p[ROWS], dp[ROWS];
+        for (size_t r = 0; r < rows; ++r) p[r] = P[degree * rows + r], dp[r] = 0.0;
+        for (size_t j = degree; j-- > 0;)
+            for (size_t r = 0; r < rows; ++r) {
+                dp[r] = dp[r] * u + p[r];
+                p[r] = p[r] * u + P[j * rows + r];
+            }
+        for (size_t r = 0; r < rows; ++r) values[r] = (real)(p[r] + dp[r] * t);
+        v[q] = (real)u;
     }
 }
 
-/* The points x [n] of one cell, which are held within the ends. */
-static inline void eval_run(const kan_basis *b, size_t degree, size_t cell, size_t n, const double *x,
-                            real *restrict values, real *restrict slopes) {
+/* slopes P'(v) / h at the places v [n] of one cell. */
+static inline void slope_run(const kan_basis *b, size_t degree, size_t cell, size_t n, const real *v,
+                             real *restrict slopes) {
     const size_t rows = degree + 1;
-    const double lo = b->knots[degree], hi = b->knots[degree + b->n_cells];
-    const double *record = b->cells + cell * (2 + rows * rows), middle = record[0], inv_h = record[1];
-    for (size_t q = 0; q < n; ++q) {
-        const double inside = hold(x[q], lo, hi);
-        eval_point(degree, record, (inside - middle) * inv_h, (x[q] - inside) * inv_h,
-                   values + q * rows, slopes + q * rows);
+    const double *record = b->cells + cell * (2 + rows * rows), *P = record + 2;
+    for (size_t q = 0; q < n; ++q, slopes += rows) {
+        double dp[ROWS] = {0.0};
+        for (size_t j = degree; j > 0; --j)
+            for (size_t r = 0; r < rows; ++r)
+                dp[r] = dp[r] * (double)v[q] + (double)j * P[j * rows + r];
+        for (size_t r = 0; r < rows; ++r) slopes[r] = (real)(dp[r] * record[1]);
     }
 }
 
@@ -163,40 +167,61 @@ typedef double four __attribute__((vector_size(32)));
 typedef real four_real __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
 static inline void eval_cubic_run(const kan_basis *b, size_t cell, size_t n, const double *x,
-                                  real *restrict values, real *restrict slopes) {
+                                  real *restrict values, real *restrict v) {
     const double lo = b->knots[3], hi = b->knots[3 + b->n_cells];
     const double *record = b->cells + cell * 18, middle = record[0], inv_h = record[1];
     four P[4];
     memcpy(P, record + 2, sizeof P);
     const four D1 = P[1] * inv_h, D2 = 2.0 * P[2] * inv_h, D3 = 3.0 * P[3] * inv_h; /* P' / h */
     for (size_t q = 0; q < n; ++q) {
-        const double inside = hold(x[q], lo, hi), v = (inside - middle) * inv_h;
-        const four slope = (D3 * v + D2) * v + D1;
-        const four value = (((P[3] * v + P[2]) * v + P[1]) * v + P[0]) + slope * (x[q] - inside);
+        const double inside = hold(x[q], lo, hi), u = (inside - middle) * inv_h;
+        const four tangent = ((D3 * u + D2) * u + D1) * (x[q] - inside);
+        const four value = (((P[3] * u + P[2]) * u + P[1]) * u + P[0]) + tangent;
         *(four_real *)(void *)(values + 4 * q) = __builtin_convertvector(value, four_real);
+        v[q] = (real)u;
+    }
+}
+
+static inline void slope_cubic_run(const kan_basis *b, size_t cell, size_t n, const real *v,
+                                   real *restrict slopes) {
+    const double *record = b->cells + cell * 18, inv_h = record[1];
+    four P[4];
+    memcpy(P, record + 2, sizeof P);
+    const four D1 = P[1] * inv_h, D2 = 2.0 * P[2] * inv_h, D3 = 3.0 * P[3] * inv_h;
+    for (size_t q = 0; q < n; ++q) {
+        const double u = (double)v[q];
+        const four slope = (D3 * u + D2) * u + D1;
         *(four_real *)(void *)(slopes + 4 * q) = __builtin_convertvector(slope, four_real);
     }
 }
 
-static void eval(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
-                 real *values, real *slopes) {
-    const size_t degree = b->degree, rows = degree + 1;
-    for (size_t k = 0, q = 0; k < n_runs; q = runs[k++].end) {
-        const size_t cell = runs[k].cell, n = runs[k].end - q;
-        real *to = values + q * rows, *slopes_to = slopes + q * rows;
-        switch (degree) {
-        case 1: eval_run(b, 1, cell, n, x + q, to, slopes_to); break;
-        case 2: eval_run(b, 2, cell, n, x + q, to, slopes_to); break;
-        case 3: eval_cubic_run(b, cell, n, x + q, to, slopes_to); break;
-        case 4: eval_run(b, 4, cell, n, x + q, to, slopes_to); break;
-        case 5: eval_run(b, 5, cell, n, x + q, to, slopes_to); break;
-        default: eval_run(b, degree, cell, n, x + q, to, slopes_to); break;
-        }
+/* Calls the function of runs with a constant degree where that is worth it, and the cubic one for degree 3. */
+#define WITH_DEGREE(name, ...)                             \
+    switch (b->degree) {                                   \
+    case 1: name##_run(b, 1, __VA_ARGS__); break;          \
+    case 2: name##_run(b, 2, __VA_ARGS__); break;          \
+    case 3: name##_cubic_run(b, __VA_ARGS__); break;       \
+    default: name##_run(b, b->degree, __VA_ARGS__); break; \
     }
+
+static void eval(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
+                 real *values, real *v) {
+    const size_t rows = b->degree + 1;
+    for (size_t k = 0, q = 0; k < n_runs; q = runs[k++].end)
+        WITH_DEGREE(eval, runs[k].cell, runs[k].end - q, x + q, values + q * rows, v + q)
+}
+
+static void slope(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const real *v,
+                  real *slopes) {
+    const size_t rows = b->degree + 1;
+    for (size_t k = 0, q = 0; k < n_runs; q = runs[k++].end)
+        WITH_DEGREE(slope, runs[k].cell, runs[k].end - q, v + q, slopes + q * rows)
 }
 
 #ifdef KAN_KERNEL_SINGLE
-const basis_kernel_single KAN_KERNEL(basis_kernel) = {.locate = locate, .sort = sort, .eval = eval};
+const basis_kernel_single KAN_KERNEL(basis_kernel) = {
+    .locate = locate, .sort = sort, .eval = eval, .slope = slope};
 #else
-const basis_kernel_double KAN_KERNEL(basis_kernel) = {.locate = locate, .sort = sort, .eval = eval};
+const basis_kernel_double KAN_KERNEL(basis_kernel) = {
+    .locate = locate, .sort = sort, .eval = eval, .slope = slope};
 #endif

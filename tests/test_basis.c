@@ -257,7 +257,7 @@ static void eval_sorted(const kan_basis *b, size_t n, const double *x, size_t st
     const size_t rows = b->degree + 1;
     uint16_t order[MAX], seen[MAX] = {0};
     kan_basis_run runs[MAX];
-    double points[MAX], sorted[MAX];
+    double points[MAX], sorted[MAX], place[MAX];
     double *v = poisoned(MAX * rows), *d = poisoned(MAX * rows);
     for (size_t s = 0; s < n; ++s) points[s] = x[s * stride];
     const size_t n_runs = kan_basis_sort(b, n, points, order, runs);
@@ -269,7 +269,8 @@ static void eval_sorted(const kan_basis *b, size_t n, const double *x, size_t st
         cr_assert(seen[order[q]]++ == 0, "every point once");
         sorted[q] = points[order[q]];
     }
-    kan_basis_eval_runs(b, n_runs, runs, sorted, v, d);
+    kan_basis_eval_runs(b, n_runs, runs, sorted, v, place);
+    kan_basis_slope_runs(b, n_runs, runs, place, d);
     for (size_t q = 0; q < n; ++q) {
         memcpy(values + order[q] * rows, v + q * rows, rows * sizeof *v);
         memcpy(slopes + order[q] * rows, d + q * rows, rows * sizeof *d);
