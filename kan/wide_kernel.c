@@ -18,6 +18,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/layer.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/kernel.h"
@@ -192,9 +193,21 @@ ALWAYS_INLINE void load_row(const edges *e, size_t row, size_t n_vec, vec *to) {
     for (size_t j = 0; j < n_vec; ++j) to[j] = load(copy + j * LANES);
 }
 
-ALWAYS_INLINE void load_rows(const edges *e, size_t first, size_t rows, size_t n_vec,
-                             vec C[ROWS][WIDTH]) {
-    for (size_t r = 0; r < rows; ++r) load_row(e, first + r, n_vec, C[r]);
+/* Row r becomes row r + 1: from one cell to the next. */
+ALWAYS_INLINE void shift_rows(size_t rows, size_t n_vec, vec C[ROWS][WIDTH]) {
+    for (size_t r = 0; r + 1 < rows; ++r)
+        for (size_t j = 0; j < n_vec; ++j) C[r][j] = C[r + 1][j];
+}
+
+/* The rows of run k. A run in the next cell shares all but one of them with the last run. */
+ALWAYS_INLINE void load_rows(const edges *e, size_t k, size_t rows, size_t n_vec, vec C[ROWS][WIDTH]) {
+    const size_t cell = e->runs[k].cell;
+    if (k > 0 && cell == e->runs[k - 1].cell + 1) {
+        shift_rows(rows, n_vec, C);
+        load_row(e, cell + rows - 1, n_vec, C[rows - 1]);
+        return;
+    }
+    for (size_t r = 0; r < rows; ++r) load_row(e, cell + r, n_vec, C[r]);
 }
 
 /* The gradient of a row += sums. */
@@ -208,6 +221,21 @@ ALWAYS_INLINE void add_row(const edges *e, size_t row, size_t n_vec, const vec *
     real copy[WIDTH * LANES] = {0};
     memcpy(copy, sums, n_vec * sizeof *sums);
     for (size_t o = 0; o < e->width; ++o) to[o] += (double)copy[o];
+}
+
+/* Adds to the gradient what is finished with run k, and makes room for the next run. */
+ALWAYS_INLINE void leave_rows(const edges *e, size_t k, size_t rows, size_t n_vec, vec C[ROWS][WIDTH]) {
+    const size_t cell = e->runs[k].cell;
+    const bool goes_on = k + 1 < e->n_runs && e->runs[k + 1].cell == cell + 1;
+    if (goes_on) {
+        add_row(e, cell, n_vec, C[0]);
+        shift_rows(rows, n_vec, C);
+        for (size_t j = 0; j < n_vec; ++j) C[rows - 1][j] = (vec){0};
+        return;
+    }
+    for (size_t r = 0; r < rows; ++r) add_row(e, cell + r, n_vec, C[r]);
+    for (size_t r = 0; r < rows; ++r)
+        for (size_t j = 0; j < n_vec; ++j) C[r][j] = (vec){0};
 }
 
 /* Asks for a row that is used next. With thousands of parameters an input the rows of a chunk are short pieces far
@@ -230,7 +258,7 @@ ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, vec 
     load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         ask_for(e, e->runs[k].cell, n_vec);
-        load_rows(e, e->runs[k].cell, rows, n_vec, C);
+        load_rows(e, k, rows, n_vec, C);
         for (; q < e->runs[k].end; ++q, B += rows) {
             vec *sum = y + e->order[q] * n_vec;
             for (size_t j = 0; j < n_vec; ++j) {
@@ -250,7 +278,7 @@ ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const vec
     load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         ask_for(e, e->runs[k].cell, n_vec);
-        load_rows(e, e->runs[k].cell, rows, n_vec, C);
+        load_rows(e, k, rows, n_vec, C);
         for (; q < e->runs[k].end; ++q, B += rows) {
             const vec *d = dy + e->order[q] * n_vec;
             vec sum = dx[q];
@@ -266,11 +294,10 @@ ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const vec
 
 /* grad of C[r][j] += B_r dy[s][j], of base[j] += b dy[s][j] */
 ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy) {
-    vec base[WIDTH] = {{0}};
+    vec base[WIDTH] = {{0}}, C[ROWS][WIDTH] = {{{0}}};
     const real *B = e->B;
     ask_for_last(e, rows, n_vec);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
-        vec C[ROWS][WIDTH] = {{{0}}};
         ask_for(e, e->runs[k].cell, n_vec);
         for (; q < e->runs[k].end; ++q, B += rows) {
             const vec *d = dy + e->order[q] * n_vec;
@@ -279,7 +306,7 @@ ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, con
                 for (size_t r = 0; r < rows; ++r) C[r][j] += B[r] * d[j];
             }
         }
-        for (size_t r = 0; r < rows; ++r) add_row(e, e->runs[k].cell + r, n_vec, C[r]);
+        leave_rows(e, k, rows, n_vec, C);
     }
     add_row(e, e->n_basis, n_vec, base);
 }
@@ -319,25 +346,32 @@ static size_t chunk_width(const pass *p, size_t first_vector) {
 
 /* ---- forward ---------------------------------------------------------------------------------------- */
 
-/* The chunk of y of n samples from vector j on, to and from a tile. */
-static void load_tile(const pass *p, size_t begin, size_t n, size_t j, size_t n_vec, vec *tile) {
-    const size_t n_out = p->l->n_out, first = j * LANES;
-    const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
-    for (size_t s = 0; s < n; ++s) {
-        const double *from = p->y + (begin + s) * n_out + first;
-        real *to = (real *)(tile + s * n_vec);
-        for (size_t o = 0; o < m; ++o) to[o] = (real)from[o];
-        for (size_t o = m; o < n_vec * LANES; ++o) to[o] = 0;
+/* A tile [n][n_vec] is a chunk, from output `first` on, of n rows of n_out doubles; what is left of its last vectors
+ * is zero. */
+static void fill_tile(size_t n, size_t n_out, size_t first, size_t n_vec, const double *rows,
+                      vec *tile) {
+    const size_t width = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
+    const size_t whole = width / LANES;
+    for (size_t s = 0; s < n; ++s, tile += n_vec) {
+        const double *from = rows + s * n_out + first;
+        for (size_t j = 0; j < whole; ++j) tile[j] = load(from + j * LANES);
+        if (whole == n_vec) continue;
+        real *rest = (real *)(tile + whole);
+        for (size_t o = 0; o < LANES; ++o) rest[o] = 0;
+        for (size_t o = whole * LANES; o < width; ++o) rest[o - whole * LANES] = (real)from[o];
     }
 }
 
-static void store_tile(const pass *p, size_t begin, size_t n, size_t j, size_t n_vec, const vec *tile) {
-    const size_t n_out = p->l->n_out, first = j * LANES;
-    const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
-    for (size_t s = 0; s < n; ++s) {
-        const real *from = (const real *)(tile + s * n_vec);
-        double *to = p->y + (begin + s) * n_out + first;
-        for (size_t o = 0; o < m; ++o) to[o] = (double)from[o];
+static void empty_tile(size_t n, size_t n_out, size_t first, size_t n_vec, const vec *tile,
+                       double *rows) {
+    const size_t width = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
+    const size_t whole = width / LANES;
+    for (size_t s = 0; s < n; ++s, tile += n_vec) {
+        double *to = rows + s * n_out + first;
+        for (size_t j = 0; j < whole; ++j)
+            *(doubles *)(void *)(to + j * LANES) = __builtin_convertvector(tile[j], doubles);
+        const real *rest = (const real *)tile;
+        for (size_t o = whole * LANES; o < width; ++o) to[o] = (double)rest[o];
     }
 }
 
@@ -359,20 +393,21 @@ static void prepare_inputs(void *context, size_t from, size_t to) {
 static void forward_chunks(void *context, size_t from, size_t to) {
     const part *a = context;
     const pass *p = a->p;
-    const size_t input_size = layer_input_size(p->l);
+    const size_t n_out = p->l->n_out, input_size = layer_input_size(p->l);
+    double *y = p->y + a->begin * n_out;
     vec tile[BLOCK * WIDTH];
     for (size_t j = from * WIDTH; j < to * WIDTH && j < p->n_vectors; j += WIDTH) {
         const size_t n_vec = chunk_width(p, j);
         if (a->first == 0)
             memset(tile, 0, a->n * n_vec * sizeof *tile);
         else
-            load_tile(p, a->begin, a->n, j, n_vec, tile);
+            fill_tile(a->n, n_out, j * LANES, n_vec, y, tile);
         for (size_t i = a->first; i < a->last; ++i) {
             edges e = edges_of(p, i, a->begin, j);
             if (p->is_large && i + 1 < a->last) e.next = e.coef + input_size;
             WITH_CONSTANTS(forward_chunk, p->rows, n_vec, &e, tile);
         }
-        store_tile(p, a->begin, a->n, j, n_vec, tile);
+        empty_tile(a->n, n_out, j * LANES, n_vec, tile, y);
     }
 }
 
@@ -415,14 +450,8 @@ static vec *dy_of(const pass *p, size_t begin, size_t j, size_t n_vec) {
 static void pack_dy(const pass *p, size_t begin, size_t n) {
     const size_t n_out = p->l->n_out;
     for (size_t j = 0; j < p->n_vectors; j += WIDTH) {
-        const size_t n_vec = chunk_width(p, j), first = j * LANES;
-        const size_t m = n_out - first < n_vec * LANES ? n_out - first : n_vec * LANES;
-        real *to = (real *)dy_of(p, begin, j, n_vec);
-        for (size_t s = 0; s < n; ++s, to += n_vec * LANES) {
-            const double *from = p->dy + (begin + s) * n_out + first;
-            for (size_t o = 0; o < m; ++o) to[o] = (real)from[o];
-            for (size_t o = m; o < n_vec * LANES; ++o) to[o] = 0;
-        }
+        const size_t n_vec = chunk_width(p, j);
+        fill_tile(n, n_out, j * LANES, n_vec, p->dy + begin * n_out, dy_of(p, begin, j, n_vec));
     }
 }
 
