@@ -9,32 +9,25 @@
 #include <string.h>
 
 #include "core/work.h"
+#include "train/vector_kernel.h"
 
 /* What the struct itself takes at the head of the block, in doubles: whole cache lines. */
 enum { HEAD = (sizeof(kan_lbfgs) + 63) / 64 * 8 };
 
 /* ---- vectors ------------------------------------------------------------------------------------ */
 
-/* a.b in a fixed order: lane k adds up the products k, k + 8, .. */
-static double dot(size_t n, const double *a, const double *b) {
-    enum { LANES = 8 };
-    double sum[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; ++k) sum[k] += a[i + k] * b[i + k];
-    for (size_t k = 0; i < n; ++i, ++k) sum[k] += a[i] * b[i];
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
+
+static const vector_kernel *vectors(void) {
+    return KAN_KERNEL_GET(double, vector_kernel);
 }
 
-/* y += c x */
-static void add(size_t n, double c, const double *restrict x, double *restrict y) {
-    for (size_t i = 0; i < n; ++i) y[i] += c * x[i];
+static double dot(size_t n, const double *a, const double *b) {
+    return vectors()->dot(n, a, b);
 }
 
 static double max_norm(size_t n, const double *x) {
-    double largest = 0.0;
-    for (size_t i = 0; i < n; ++i) largest = fabs(x[i]) > largest ? fabs(x[i]) : largest;
-    return largest;
+    return vectors()->max_norm(n, x);
 }
 
 static bool all_finite(size_t n, const double *x) {
@@ -70,7 +63,7 @@ typedef struct search {
 
 static point evaluate(const search *s, double a) {
     kan_lbfgs *l = s->lbfgs;
-    for (size_t i = 0; i < l->n; ++i) l->x_trial[i] = s->x[i] + a * l->p[i];
+    vectors()->move(l->n, s->x, a, l->p, l->x_trial);
     ++l->evaluations;
     const double f = s->f(s->context, l->x_trial, l->g_trial);
     const double slope = dot(l->n, l->g_trial, l->p); /* not finite if an entry of g is not */
@@ -170,8 +163,7 @@ static bool line_search(search *s) {
 static void steepest_descent(kan_lbfgs *l) {
     const double largest = max_norm(l->n, l->g);
     for (size_t i = 0; i < l->n; ++i) l->p[i] = -l->g[i] / largest;
-    const double norm = sqrt(dot(l->n, l->p, l->p));
-    for (size_t i = 0; i < l->n; ++i) l->p[i] /= norm;
+    vectors()->scale(l->n, 1.0 / sqrt(dot(l->n, l->p, l->p)), l->p, l->p);
 }
 
 /* Where the j-th youngest pair is stored. */
@@ -180,23 +172,36 @@ static size_t slot(const kan_lbfgs *l, size_t j) {
     return (l->next + history - 1 - j) % history;
 }
 
-/* p = -H g by the two loops. */
+/* p = -H g by the two loops over the pairs, from the youngest to the oldest and back:
+ *
+ *     p = -g        alpha = rho s.p,   p -= alpha y
+ *     p *= gamma    beta  = rho y.p,   p += (alpha - beta) s        gamma = s.y / y.y of the youngest
+ *
+ * Each addition to p is one pass together with the next product that p is in. */
 static void quasi_newton(kan_lbfgs *l) {
-    const size_t n = l->n;
-    for (size_t i = 0; i < n; ++i) l->p[i] = -l->g[i];
-    for (size_t j = 0; j < l->pairs; ++j) {
-        const size_t k = slot(l, j);
-        l->alpha[k] = l->rho[k] * dot(n, l->s + k * n, l->p);
-        add(n, -l->alpha[k], l->y + k * n, l->p);
-    }
-    const size_t youngest = slot(l, 0);
+    const vector_kernel *k = vectors();
+    const size_t n = l->n, youngest = slot(l, 0), oldest = slot(l, l->pairs - 1);
     const double *y = l->y + youngest * n;
-    const double gamma = 1.0 / (l->rho[youngest] * dot(n, y, y)); /* s.y / y.y */
-    for (size_t i = 0; i < n; ++i) l->p[i] *= gamma;
+    const double gamma = 1.0 / (l->rho[youngest] * dot(n, y, y));
+    k->scale(n, -1.0, l->g, l->p);
+    double product = dot(n, l->s + youngest * n, l->p);
+    for (size_t j = 0; j < l->pairs; ++j) {
+        const size_t at = slot(l, j), older = slot(l, j + 1);
+        l->alpha[at] = l->rho[at] * product;
+        if (at != oldest)
+            product = k->add_then_dot(n, -l->alpha[at], l->y + at * n, l->p, l->s + older * n);
+        else
+            k->add(n, -l->alpha[at], l->y + at * n, l->p);
+    }
+    k->scale(n, gamma, l->p, l->p);
+    product = dot(n, l->y + oldest * n, l->p);
     for (size_t j = l->pairs; j-- > 0;) {
-        const size_t k = slot(l, j);
-        const double beta = l->rho[k] * dot(n, l->y + k * n, l->p);
-        add(n, l->alpha[k] - beta, l->s + k * n, l->p);
+        const size_t at = slot(l, j);
+        const double c = l->alpha[at] - l->rho[at] * product;
+        if (at != youngest)
+            product = k->add_then_dot(n, c, l->s + at * n, l->p, l->y + slot(l, j - 1) * n);
+        else
+            k->add(n, c, l->s + at * n, l->p);
     }
 }
 
@@ -212,15 +217,15 @@ static void remember(kan_lbfgs *l, const double *s, const double *y) {
     if (l->pairs < history) ++l->pairs;
 }
 
-/* Goes to low; what p and g_trial held is not needed any more, so they take s and y. */
+/* Goes to low, which is the same bits as when the function was there; what p and g_trial held is not
+ * needed any more, so they take s and y. */
 static void move(const search *found, double *x) {
     kan_lbfgs *l = found->lbfgs;
-    for (size_t i = 0; i < l->n; ++i) {
-        const double to = x[i] + found->low.a * l->p[i];
-        l->p[i] = to - x[i];
-        l->g_trial[i] = l->g_low[i] - l->g[i];
-        x[i] = to;
-    }
+    const vector_kernel *k = vectors();
+    k->move(l->n, x, found->low.a, l->p, l->x_trial);
+    k->move(l->n, l->x_trial, -1.0, x, l->p);
+    k->move(l->n, l->g_low, -1.0, l->g, l->g_trial);
+    memcpy(x, l->x_trial, l->n * sizeof *x);
     remember(l, l->p, l->g_trial);
     swap(&l->g, &l->g_low);
     l->f = found->low.f;

@@ -4,21 +4,23 @@
 #include <assert.h>
 #include <math.h>
 
-/* l = 1/n_out sum_o (y_hat[o] - y[o])^2        dl/dy_hat[o] = 2/n_out (y_hat[o] - y[o]) */
+#include "train/vector_kernel.h"
+
+KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
+
+/* l = 1/n_out sum_o (y_hat[o] - y[o])^2        dl/dy_hat[o] = 2/n_out (y_hat[o] - y[o])
+ *
+ * Without weights all samples are one long row. */
 static double mse(size_t batch, size_t n_out, const double *y_hat, const double *y,
                   const double *weight, double scale, double *dy) {
+    const vector_kernel *k = KAN_KERNEL_GET(double, vector_kernel);
     const double mean = 1.0 / (double)n_out;
     double sum = 0.0;
+    if (!weight) return scale * (mean * k->squares(batch * n_out, y_hat, y, 2.0 * mean * scale, dy));
     for (size_t s = 0; s < batch; ++s) {
-        const double w = weight ? weight[s] : 1.0, slope = 2.0 * mean * scale * w;
-        const double *z = y_hat + s * n_out, *target = y + s * n_out;
-        double squares = 0.0;
-        for (size_t o = 0; o < n_out; ++o) {
-            const double r = z[o] - target[o];
-            squares += r * r;
-            if (dy) dy[s * n_out + o] = slope * r;
-        }
-        sum += w * squares;
+        const size_t at = s * n_out;
+        const double slope = 2.0 * mean * scale * weight[s];
+        sum += weight[s] * k->squares(n_out, y_hat + at, y + at, slope, dy ? dy + at : NULL);
     }
     return scale * (mean * sum);
 }

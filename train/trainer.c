@@ -13,6 +13,7 @@
 #include "core/work.h"
 #include "train/adam.h"
 #include "train/lbfgs.h"
+#include "train/vector_kernel.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -29,6 +30,7 @@ struct kan_trainer_state {
     double *y_hat, *dy, *work; /* what the model makes of it                             */
     double *grad;              /* [n_params]                                             */
     double *theta;             /* [n_params] L-BFGS: the point it moves                  */
+    bool frozen;               /* some entry of theta is not trainable                   */
     double *best;              /* [n_params] best parameters so far                      */
     size_t *rows;              /* [n] Adam: order of the rows in this epoch              */
     kan_random random;
@@ -102,15 +104,15 @@ static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, siz
         if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
         kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
     }
-    for (size_t p = 0; grad && p < m->n_params; ++p)
+    for (size_t p = 0; grad && t->frozen && p < m->n_params; ++p)
         if (!m->trainable[p]) grad[p] = 0.0;
     return loss;
 }
 
+KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
+
 static double norm(size_t n, const double *v) {
-    double sum = 0.0;
-    for (size_t j = 0; j < n; ++j) sum += v[j] * v[j];
-    return sqrt(sum);
+    return sqrt(KAN_KERNEL_GET(double, vector_kernel)->dot(n, v, v));
 }
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -150,12 +152,20 @@ static kan_status alloc_buffers(kan_trainer_state *t) {
     return all ? KAN_OK : KAN_ENOMEM;
 }
 
+/* What the trainer keeps of theta and of what may move in it. */
+static void look_at_model(kan_trainer_state *t) {
+    const size_t n_params = t->model->n_params;
+    t->frozen = kan_model_n_trainable(t->model) < n_params;
+    memcpy(t->best, t->model->theta, n_params * sizeof *t->best);
+    if (t->theta) memcpy(t->theta, t->model->theta, n_params * sizeof *t->theta);
+}
+
 static void start(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     trainer->history = t->history;
     trainer->report = (kan_report){
         .loss = NAN, .validation = NAN, .best = INFINITY, .gradient_norm = NAN};
-    memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+    look_at_model(t);
     t->random = kan_random_seed(t->options.seed, 0);
     t->cpu_start = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     t->wall_start = seconds_of(CLOCK_MONOTONIC);
@@ -217,7 +227,6 @@ static kan_outcome lbfgs_step(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     kan_report *report = &trainer->report;
     const size_t n_params = t->model->n_params, limit = t->options.evaluations;
-    memcpy(t->theta, t->model->theta, n_params * sizeof *t->theta);
     if (limit > 0) { /* the line search may not go past the limit */
         const size_t left = limit > t->lbfgs->evaluations ? limit - t->lbfgs->evaluations : 1;
         const size_t usual = 25;
@@ -264,8 +273,8 @@ static kan_outcome adam_step(kan_trainer *trainer) {
     ++report->evaluations;
     t->epoch_loss += report->loss * (double)size;
     if (isfinite(report->gradient_norm))
-        kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad, t->model->trainable,
-                      t->model->theta);
+        kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad,
+                      t->frozen ? t->model->trainable : NULL, t->model->theta);
     return KAN_RUNNING;
 }
 
@@ -335,7 +344,7 @@ void kan_trainer_reset(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     if (t->adam) kan_adam_reset(t->adam);
     if (t->lbfgs) kan_lbfgs_reset(t->lbfgs);
-    memcpy(t->best, t->model->theta, t->model->n_params * sizeof *t->best);
+    look_at_model(t);
     trainer->report.best = INFINITY;
     t->looks_without_gain = 0;
     t->epoch_loss = 0.0;
