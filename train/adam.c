@@ -5,14 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/parallel.h"
 #include "core/work.h"
 #include "train/vector_kernel.h"
 
 /* What the struct itself takes at the head of the block, in doubles: whole cache lines. */
 enum { HEAD = (sizeof(kan_adam) + 63) / 64 * 8 };
-
-enum { CHUNK = 4096 }; /* entries that one thread updates at a time */
 
 static kan_adam_options with_defaults(const kan_adam_options *options) {
     kan_adam_options o = options ? *options : (kan_adam_options){0};
@@ -23,21 +20,6 @@ static kan_adam_options with_defaults(const kan_adam_options *options) {
 }
 
 KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
-
-typedef struct update {
-    adam_constants constants;
-    const kan_adam *adam;
-    const double *grad;
-    const uint8_t *trainable;
-    double *theta;
-} update;
-
-static void update_some(void *context, size_t begin, size_t end) {
-    const update *u = context;
-    KAN_KERNEL_GET(double, vector_kernel)
-        ->adam(&u->constants, end - begin, u->grad + begin, u->trainable ? u->trainable + begin : NULL,
-               u->adam->m + begin, u->adam->v + begin, u->theta + begin);
-}
 
 kan_adam *kan_adam_alloc(size_t n, const kan_adam_options *options) {
     if (n > SIZE_MAX / 64) return NULL;
@@ -68,17 +50,12 @@ void kan_adam_step(kan_adam *adam, double rate, const double *grad, const uint8_
     assert((adam->n == 0 || (grad && theta)) && "a gradient and parameters");
     const kan_adam_options *o = &adam->options;
     const double t = (double)++adam->t;
-    update u = {.constants = {.beta1 = o->beta1,
+    const adam_constants k = {.beta1 = o->beta1,
                               .beta2 = o->beta2,
                               .c1 = 1.0 / (1.0 - pow(o->beta1, t)),
                               .c2 = 1.0 / (1.0 - pow(o->beta2, t)),
                               .epsilon = o->epsilon,
                               .rate = rate,
-                              .decay = o->decay},
-                .adam = adam,
-                .grad = grad,
-                .trainable = trainable,
-                .theta = theta};
-    /* an entry takes the time of some five multiply-adds: a root and a division */
-    kan_parallel_for(adam->n, CHUNK, 5.0 * (double)adam->n, update_some, &u);
+                              .decay = o->decay};
+    KAN_KERNEL_GET(double, vector_kernel)->adam(&k, adam->n, grad, trainable, adam->m, adam->v, theta);
 }
