@@ -1,7 +1,7 @@
-/* kan/outputs_kernel.c - the layer with three to eight outputs and many samples, a pack of them at once.
+/* kan/outputs_kernel.c - the layer with three to eight outputs and many samples, a vector of them at once.
  *
  * Edges are the polynomials of kan/polynomials.h, those of one input side by side, A[i][c][p][o], the outputs padded
- * to whole packs:
+ * to whole vectors:
  *
  *     y[s][o]  += base[i][o] b(x) + sum_p q_p A[i][c][p][o]
  *     dx[s][i]  = sum_o dy[s][o] ( base[i][o] b'(x) + sum_p q_p' A[i][c][p][o] )
@@ -12,12 +12,21 @@
 
 #include "core/kernel.h"
 #include "core/parallel.h"
+#include "kan/lanes.h"
 #include "kan/layer.h"
 #include "kan/polynomials.h"
 
-enum { BLOCK = 128, MOST_PACKS = OUTPUTS_MAX_OUT / PACK };
+enum { BLOCK = 128, MOST_VECTORS = (OUTPUTS_MAX_OUT + LANES - 1) / LANES };
 
-/* What the forward pass leaves for the backward pass; n = batch rounded up to whole packs, width = n_out rounded
+ALWAYS_INLINE vec load(const double *from) {
+    return *(const vec_unaligned *)(const void *)from;
+}
+
+ALWAYS_INLINE vec_unaligned *at(double *to) {
+    return (vec_unaligned *)(void *)to;
+}
+
+/* What the forward pass leaves for the backward pass; n = batch rounded up to whole vectors, width = n_out rounded
  * up. */
 typedef struct trace {
     double *A, *D;             /* [n_in][n_cells][degree + 1][width]                              */
@@ -39,9 +48,9 @@ typedef struct pass {
 static pass make_pass(const layer *l, size_t batch) {
     return (pass){.l = l,
                   .batch = batch,
-                  .n = round_up(batch, PACK),
+                  .n = round_up(batch, LANES),
                   .rows = l->degree + 1,
-                  .width = round_up(l->n_out, PACK)};
+                  .width = round_up(l->n_out, LANES)};
 }
 
 /* Numbers in the polynomials of one input. */
@@ -73,11 +82,11 @@ static size_t trace_size(const layer *l, size_t batch) {
 
 /* ---- forward ------------------------------------------------------------------------------------------- */
 
-/* Where n samples of input i lie from `begin` on, with the powers there. Samples that fill up the last pack are
+/* Where n samples of input i lie from `begin` on, with the powers there. Samples that fill up the last vec are
  * copies of the last one. */
 static void find_places(const pass *p, size_t i, size_t begin, size_t n) {
     const layer *l = p->l;
-    const size_t padded = round_up(n, PACK), first = i * p->n + begin;
+    const size_t padded = round_up(n, LANES), first = i * p->n + begin;
     double x[BLOCK], v[BLOCK], t[BLOCK], inv_h[BLOCK], power[BLOCK];
     for (size_t s = 0; s < n; ++s) x[s] = p->x[(begin + s) * l->n_in + i];
     for (size_t s = n; s < padded; ++s) x[s] = x[n - 1];
@@ -95,32 +104,32 @@ static void find_places(const pass *p, size_t i, size_t begin, size_t n) {
     }
 }
 
-/* y [n][width] += the values of all edges of input i, samples begin .. begin + n - 1. degree and n_packs are
+/* y [n][width] += the values of all edges of input i, samples begin .. begin + n - 1. degree and n_vec are
  * constants where that is worth it. */
-ALWAYS_INLINE void add_input(size_t degree, size_t n_packs, const pass *p, size_t i, size_t begin,
+ALWAYS_INLINE void add_input(size_t degree, size_t n_vec, const pass *p, size_t i, size_t begin,
                              size_t n, double *restrict y) {
-    const size_t width = n_packs * PACK, first = i * p->n + begin;
+    const size_t width = n_vec * LANES, first = i * p->n + begin;
     const double *A = p->t.A + i * table_size(p), *q = p->t.q + i * degree * p->n + begin;
     const double *base = p->t.base + first;
     const uint32_t *cell = p->t.cell + first;
-    pack w[MOST_PACKS];
-    for (size_t f = 0; f < n_packs; ++f) w[f] = *const_packs(p->t.weights + i * width + f * PACK);
+    vec w[MOST_VECTORS];
+    for (size_t f = 0; f < n_vec; ++f) w[f] = load(p->t.weights + i * width + f * LANES);
     for (size_t s = 0; s < n; ++s, y += width) {
         const double *a = A + cell[s] * (degree + 1) * width;
-        for (size_t f = 0; f < n_packs; ++f) {
-            pack sum = *const_packs(a + f * PACK) + base[s] * w[f];
+        for (size_t f = 0; f < n_vec; ++f) {
+            vec sum = load(a + f * LANES) + base[s] * w[f];
             for (size_t k = 1; k <= degree; ++k)
-                sum += q[(k - 1) * p->n + s] * *const_packs(a + k * width + f * PACK);
-            *packs(y + f * PACK) += sum;
+                sum += q[(k - 1) * p->n + s] * load(a + k * width + f * LANES);
+            *at(y + f * LANES) += sum;
         }
     }
 }
 
-#define WITH_CONSTANTS(function, p, ...)                                         \
-    switch ((p)->l->degree == 3 ? (p)->width / PACK : 0) {                       \
-    case 1: function(3, 1, p, __VA_ARGS__); break;                               \
-    case 2: function(3, 2, p, __VA_ARGS__); break;                               \
-    default: function((p)->l->degree, (p)->width / PACK, p, __VA_ARGS__); break; \
+#define WITH_CONSTANTS(function, p, ...)                                          \
+    switch ((p)->l->degree == 3 ? (p)->width / LANES : 0) {                       \
+    case 1: function(3, 1, p, __VA_ARGS__); break;                                \
+    case 2: function(3, MOST_VECTORS > 1 ? 2 : 1, p, __VA_ARGS__); break;         \
+    default: function((p)->l->degree, (p)->width / LANES, p, __VA_ARGS__); break; \
     }
 
 /* Samples begin .. end-1. */
@@ -161,50 +170,48 @@ static void forward(const layer *l, size_t batch, const double *x, double *y, do
 
 /* D[c][p][o] += q_p dy[s][o] and base[o] += b dy[s][o] for input i and all samples; neighbouring samples add to
  * different sums of base, which the next addition then need not wait for. */
-ALWAYS_INLINE void add_to_sums(size_t degree, size_t n_packs, const pass *p, size_t i, double *D,
+ALWAYS_INLINE void add_to_sums(size_t degree, size_t n_vec, const pass *p, size_t i, double *D,
                                double *base_grad) {
-    const size_t width = n_packs * PACK;
+    const size_t width = n_vec * LANES;
     const double *q = p->t.q + i * degree * p->n, *base = p->t.base + i * p->n, *dy = p->t.dy;
     const uint32_t *cell = p->t.cell + i * p->n;
-    pack sums[2][MOST_PACKS] = {{{0.0}}};
+    vec sums[2][MOST_VECTORS] = {{{0.0}}};
     for (size_t s = 0; s < p->n; s += 2)
         for (size_t odd = 0; odd < 2; ++odd, dy += width) {
             double *to = D + cell[s + odd] * (degree + 1) * width;
-            for (size_t f = 0; f < n_packs; ++f) {
-                const pack d = *const_packs(dy + f * PACK);
+            for (size_t f = 0; f < n_vec; ++f) {
+                const vec d = load(dy + f * LANES);
                 sums[odd][f] += base[s + odd] * d;
-                *packs(to + f * PACK) += d;
+                *at(to + f * LANES) += d;
                 for (size_t k = 1; k <= degree; ++k)
-                    *packs(to + k * width + f * PACK) += q[(k - 1) * p->n + s + odd] * d;
+                    *at(to + k * width + f * LANES) += q[(k - 1) * p->n + s + odd] * d;
             }
         }
     for (size_t o = 0; o < p->l->n_out; ++o)
-        base_grad[o] += sums[0][o / PACK][o % PACK] + sums[1][o / PACK][o % PACK];
+        base_grad[o] += sums[0][o / LANES][o % LANES] + sums[1][o / LANES][o % LANES];
 }
 
-/* dx[s][i] for all samples, pack at once. */
-ALWAYS_INLINE void make_dx(size_t degree, size_t n_packs, const pass *p, size_t i) {
-    const size_t width = n_packs * PACK, n_in = p->l->n_in;
+/* dx[s][i] for all samples, vec at once. */
+ALWAYS_INLINE void make_dx(size_t degree, size_t n_vec, const pass *p, size_t i) {
+    const size_t width = n_vec * LANES, n_in = p->l->n_in;
     const double *A = p->t.A + i * table_size(p), *slope = p->t.slope + i * degree * p->n;
     const double *base_slope = p->t.base_slope + i * p->n;
     const uint32_t *cell = p->t.cell + i * p->n;
-    pack w[MOST_PACKS];
-    for (size_t f = 0; f < n_packs; ++f) w[f] = *const_packs(p->t.weights + i * width + f * PACK);
-    for (size_t s = 0; s < p->n; s += PACK) {
-        pack sum[PACK] = {{0.0}};
-        for (size_t k = 0; k < PACK; ++k) {
+    vec w[MOST_VECTORS];
+    for (size_t f = 0; f < n_vec; ++f) w[f] = load(p->t.weights + i * width + f * LANES);
+    for (size_t s = 0; s < p->n; s += LANES) {
+        vec sum[LANES] = {{0.0}};
+        for (size_t k = 0; k < LANES; ++k) {
             const double *a = A + cell[s + k] * (degree + 1) * width, *dy = p->t.dy + (s + k) * width;
-            for (size_t f = 0; f < n_packs; ++f) {
-                pack d = base_slope[s + k] * w[f];
+            for (size_t f = 0; f < n_vec; ++f) {
+                vec d = base_slope[s + k] * w[f];
                 for (size_t power = 1; power <= degree; ++power)
-                    d += slope[(power - 1) * p->n + s + k] * *const_packs(a + power * width + f * PACK);
-                sum[k] += d * *const_packs(dy + f * PACK);
+                    d += slope[(power - 1) * p->n + s + k] * load(a + power * width + f * LANES);
+                sum[k] += d * load(dy + f * LANES);
             }
         }
-        turn_square(sum);
-        pack dx = sum[0];
-        for (size_t k = 1; k < PACK; ++k) dx += sum[k];
-        for (size_t k = 0; k < PACK && s + k < p->batch; ++k) p->dx[(s + k) * n_in + i] = dx[k];
+        const vec dx = sums_of_lanes(sum);
+        for (size_t k = 0; k < LANES && s + k < p->batch; ++k) p->dx[(s + k) * n_in + i] = dx[k];
     }
 }
 

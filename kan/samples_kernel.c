@@ -13,8 +13,44 @@
 
 #include "core/kernel.h"
 #include "core/parallel.h"
+#include "kan/lanes.h"
 #include "kan/layer.h"
 #include "kan/polynomials.h"
+
+/* A pack is what one register holds, at most four numbers: more would not make up for turning squares of them. */
+#ifdef __AVX__
+enum { PACK = 4 };
+typedef double pack __attribute__((vector_size(32), aligned(8), may_alias));
+#else
+enum { PACK = 2 };
+typedef double pack __attribute__((vector_size(16), aligned(8), may_alias));
+#endif
+
+ALWAYS_INLINE pack *packs(double *x) {
+    return (pack *)(void *)x;
+}
+
+ALWAYS_INLINE const pack *const_packs(const double *x) {
+    return (const pack *)(const void *)x;
+}
+
+/* Rows of a square of numbers become its columns. */
+ALWAYS_INLINE void turn_square(pack row[PACK]) {
+#ifdef __AVX__
+    const pack a = __builtin_shufflevector(row[0], row[1], 0, 4, 2, 6);
+    const pack b = __builtin_shufflevector(row[0], row[1], 1, 5, 3, 7);
+    const pack c = __builtin_shufflevector(row[2], row[3], 0, 4, 2, 6);
+    const pack d = __builtin_shufflevector(row[2], row[3], 1, 5, 3, 7);
+    row[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    row[1] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    row[2] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    row[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+#else
+    const pack a = __builtin_shufflevector(row[0], row[1], 0, 2);
+    row[1] = __builtin_shufflevector(row[0], row[1], 1, 3);
+    row[0] = a;
+#endif
+}
 
 enum {
     BLOCK = 128,                      /* samples of one forward block */

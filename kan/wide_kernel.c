@@ -24,6 +24,7 @@
 #include "core/kernel.h"
 #include "core/parallel.h"
 #include "core/vecmath.h"
+#include "kan/lanes.h"
 
 enum {
     WIDTH = VECTOR_REGISTERS == 32 ? 4 : 2, /* vectors of a chunk: degree + 2 = 5 rows fit         */
@@ -170,8 +171,6 @@ typedef struct edges {
     double *grad;                    /* first row */
     size_t width;                    /* outputs of the chunk, at most its vectors times LANES */
 } edges;
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* LANES numbers from doubles. */
 typedef double doubles __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
@@ -455,32 +454,13 @@ static void pack_dy(const pass *p, size_t begin, size_t n) {
     }
 }
 
-/* a0 + a1, a2 + a3, .., b0 + b1, b2 + b3, .. */
-#if KAN_KERNEL_LANES == 16
-#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#elif KAN_KERNEL_LANES == 8
-#define EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#define ODD  1, 3, 5, 7, 9, 11, 13, 15
-#elif KAN_KERNEL_LANES == 4
-#define EVEN 0, 2, 4, 6
-#define ODD  1, 3, 5, 7
-#else
-#define EVEN 0, 2
-#define ODD  1, 3
-#endif
-ALWAYS_INLINE vec sums_of_pairs(vec a, vec b) {
-    return __builtin_shufflevector(a, b, EVEN) + __builtin_shufflevector(a, b, ODD);
-}
-
-/* sums[q] = the sum of the lanes of v[q], for n of them: LANES at a time shrink pairwise to one vector. */
+/* sums[q] = the sum of the lanes of v[q], for n of them, LANES at a time. */
 static void sum_lanes(size_t n, const vec *v, real *sums) {
     for (size_t q = 0; q < n; q += LANES) {
-        vec level[LANES];
-        for (size_t k = 0; k < LANES; ++k) level[k] = v[q + k];
-        for (size_t m = LANES / 2; m > 0; m /= 2)
-            for (size_t k = 0; k < m; ++k) level[k] = sums_of_pairs(level[2 * k], level[2 * k + 1]);
-        memcpy(sums + q, level, sizeof *level);
+        vec some[LANES];
+        for (size_t k = 0; k < LANES; ++k) some[k] = v[q + k];
+        const vec total = sums_of_lanes(some);
+        memcpy(sums + q, &total, sizeof total);
     }
 }
 

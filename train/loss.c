@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "core/vecmath.h"
 #include "train/vector_kernel.h"
 
 KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
@@ -47,12 +48,16 @@ size_t kan_loss_class(size_t n_out, const double *logits) {
  * the slope of the class that is top. slope holds `weight` times dl/dz, unless NULL. */
 static double sample_cross_entropy(size_t n_out, const double *z, size_t class, double weight,
                                    double *slope) {
+    enum { TILE = 64 };
     const size_t top = kan_loss_class(n_out, z);
-    double rest = 0.0;
-    for (size_t o = 0; o < n_out; ++o) {
-        const double e = exp(z[o] - z[top]);
-        if (o != top) rest += e;
-        if (slope) slope[o] = e;
+    double e[TILE], rest = 0.0;
+    for (size_t begin = 0; begin < n_out; begin += TILE) {
+        const size_t m = n_out - begin < TILE ? n_out - begin : TILE;
+        for (size_t j = 0; j < m; ++j) e[j] = z[begin + j] - z[top];
+        kan_vecmath_exp(m, e, 1, e, NULL);
+        for (size_t j = 0; j < m; ++j)
+            if (begin + j != top) rest += e[j];
+        for (size_t j = 0; slope && j < m; ++j) slope[begin + j] = e[j];
     }
     if (slope) {
         for (size_t o = 0; o < n_out; ++o) slope[o] *= weight / (1.0 + rest);
