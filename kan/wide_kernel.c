@@ -300,10 +300,9 @@ ALWAYS_INLINE void gradient_chunk(size_t rows, size_t n_vec, const edges *e, con
         ask_for(e, e->runs[k].cell, n_vec);
         for (; q < e->runs[k].end; ++q, B += rows) {
             const vec *d = dy + e->order[q] * n_vec;
-            for (size_t j = 0; j < n_vec; ++j) {
-                base[j] += e->base[q] * d[j];
-                for (size_t r = 0; r < rows; ++r) C[r][j] += B[r] * d[j];
-            }
+            for (size_t j = 0; j < n_vec; ++j) base[j] += e->base[q] * d[j];
+            for (size_t r = 0; r < rows; ++r)
+                for (size_t j = 0; j < n_vec; ++j) C[r][j] += B[r] * d[j];
         }
         leave_rows(e, k, rows, n_vec, C);
     }
