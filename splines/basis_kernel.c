@@ -166,19 +166,27 @@ static inline void slope_run(const kan_basis *b, size_t degree, size_t cell, siz
 typedef double four __attribute__((vector_size(32)));
 typedef real four_real __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
-/* Cells in the middle hold no points beyond the ends, and so no tangents. */
+/* Only the first and the last cell hold points beyond the ends, and so need tangents. */
 static inline void eval_cubic_run(const kan_basis *b, size_t cell, size_t n, const double *x,
                                   real *restrict values, real *restrict v) {
-    if (cell == 0 || cell + 1 == b->n_cells) {
-        eval_run(b, 3, cell, n, x, values, v);
-        return;
-    }
+    const double lo = b->knots[3], hi = b->knots[3 + b->n_cells];
     const double *record = b->cells + cell * 18, middle = record[0], inv_h = record[1];
     four P[4];
     memcpy(P, record + 2, sizeof P);
+    if (cell > 0 && cell + 1 < b->n_cells) {
+        for (size_t q = 0; q < n; ++q) {
+            const double u = (x[q] - middle) * inv_h;
+            const four value = ((P[3] * u + P[2]) * u + P[1]) * u + P[0];
+            *(four_real *)(void *)(values + 4 * q) = __builtin_convertvector(value, four_real);
+            v[q] = (real)u;
+        }
+        return;
+    }
+    const four D1 = P[1] * inv_h, D2 = 2.0 * P[2] * inv_h, D3 = 3.0 * P[3] * inv_h; /* P' / h */
     for (size_t q = 0; q < n; ++q) {
-        const double u = (x[q] - middle) * inv_h;
-        const four value = ((P[3] * u + P[2]) * u + P[1]) * u + P[0];
+        const double inside = hold(x[q], lo, hi), u = (inside - middle) * inv_h;
+        const four tangent = ((D3 * u + D2) * u + D1) * (x[q] - inside);
+        const four value = (((P[3] * u + P[2]) * u + P[1]) * u + P[0]) + tangent;
         *(four_real *)(void *)(values + 4 * q) = __builtin_convertvector(value, four_real);
         v[q] = (real)u;
     }
