@@ -376,6 +376,7 @@ static void override(const options *o, const kan_dataset *d, candidate *c) {
     if (o->has_activation) c->mlp.activation = o->activation;
     if (o->steps) c->train.steps = o->steps;
     if (c->train.optimizer != KAN_ADAM) return;
+    c->net.precision = c->mlp.precision = o->precision;
     if (o->batch) c->train.batch = o->batch;
     if (o->rate > 0.0) c->train.rate = o->rate;
     if (o->has_decay) c->train.weight_decay = o->decay;

@@ -51,6 +51,8 @@ static void print_model(const model_file *m) {
     } else {
         printf("%-12s %s\n", "activation", kan_activation_name(c.mlp.activation));
     }
+    printf("%-12s %s\n", "precision",
+           kan_model_precision_name(m->net ? c.net.precision : c.mlp.precision));
     printf("%-12s %zu\n", "parameters", kan_model_n_trainable(m->model));
 }
 
@@ -156,6 +158,9 @@ static json_t *model_json(const model_file *m) {
                               report_shape(&c), "parameters",
                               (json_int_t)kan_model_n_trainable(m->model));
     int failed = model == NULL;
+    failed |= json_object_set_new(
+        model, "precision",
+        json_string(kan_model_precision_name(m->net ? c.net.precision : c.mlp.precision)));
     if (m->net) {
         failed |= json_object_set_new(model, "n_cells", json_integer((json_int_t)c.net.n_cells));
         failed |= json_object_set_new(model, "degree", json_integer((json_int_t)c.net.degree));

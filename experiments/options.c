@@ -155,6 +155,7 @@ static const choice tasks = {{"regression", "classification"}};
 static const choice bases = {{"silu", "identity", "zero"}};
 static const choice activations = {{"silu", "tanh", "relu", "gelu", "sigmoid"}};
 static const choice optimizers = {{"lbfgs", "adam"}};
+static const choice precisions = {{"double", "single"}};
 
 typedef struct entry {
     unsigned group;
@@ -200,6 +201,9 @@ static const entry entries[] = {
     {OPTIONS_MODEL, "activation", "NAME",
      "Activation of an MLP: silu, tanh, relu, gelu, sigmoid [silu]", .kind = CHOICE,
      .choice = &activations},
+    {OPTIONS_MODEL, "precision", "NAME",
+     "Precision of what a model computes inside: double, single; single is for Adam [double]",
+     .kind = CHOICE, .choice = &precisions},
     {OPTIONS_TRAINING, "optimizer", "NAME", "lbfgs or adam [lbfgs up to 5000 training rows]",
      .kind = CHOICE, .choice = &optimizers},
     {OPTIONS_TRAINING, "rate", "F", "Learning rate of Adam [0.01]", .kind = REAL, .at = AT(rate),
@@ -259,6 +263,8 @@ static kan_status set_choice(options *o, const entry *e, const char *text, kan_e
         o->has_base = true, o->base = (kan_base)number;
     else if (e->choice == &activations)
         o->has_activation = true, o->activation = (kan_activation)number;
+    else if (e->choice == &precisions)
+        o->precision = (kan_precision)number;
     else
         o->has_optimizer = true, o->optimizer = (kan_optimizer)number;
     return KAN_OK;

@@ -59,6 +59,7 @@ typedef struct options {
     bool has_base, has_activation;
     kan_base base;
     kan_activation activation;
+    kan_precision precision;
 
     bool has_optimizer;
     kan_optimizer optimizer;
@@ -78,7 +79,7 @@ enum {
     OPTIONS_TABLE = 1,     /* --target --weight --task                                       */
     OPTIONS_TEST = 2,      /* --test --test-rows --test-fraction                             */
     OPTIONS_GENERATOR = 4, /* --rows --test-count --range --noise --data-seed                */
-    OPTIONS_MODEL = 8,     /* --kan --grid --degree --base --mlp --activation                */
+    OPTIONS_MODEL = 8,     /* --kan --grid --degree --base --mlp --activation --precision    */
     OPTIONS_TRAINING = 16, /* --optimizer --rate --batch --decay --steps --budget --seeds --seed */
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */

@@ -26,6 +26,8 @@ int recipe_check(const options *o) {
     const char *given = option_of_adam(o);
     if (given && o->has_optimizer && o->optimizer != KAN_ADAM)
         return complain(EXIT_USAGE, "--%s is for --optimizer adam", given);
+    if (o->precision == KAN_SINGLE && o->has_optimizer && o->optimizer != KAN_ADAM)
+        return complain(EXIT_USAGE, "--precision single is for --optimizer adam");
     if (o->n_grids > 1)
         return complain(EXIT_USAGE, "--grid with %zu numbers: one grid is possible here, no ladder",
                         o->n_grids);
@@ -34,7 +36,8 @@ int recipe_check(const options *o) {
 
 static kan_optimizer choose_optimizer(const options *o, const kan_dataset *d) {
     if (o->has_optimizer) return o->optimizer;
-    return option_of_adam(o) || d->n > MAX_ROWS_LBFGS ? KAN_ADAM : KAN_LBFGS;
+    const bool adam = option_of_adam(o) || o->precision == KAN_SINGLE || d->n > MAX_ROWS_LBFGS;
+    return adam ? KAN_ADAM : KAN_LBFGS;
 }
 
 static void set_training(const options *o, kan_train_options *train) {
@@ -46,6 +49,7 @@ static void set_training(const options *o, kan_train_options *train) {
 
 static void set_model(const options *o, const kan_dataset *d, const options_shape *shape,
                       candidate *c) {
+    c->net.precision = c->mlp.precision = o->precision;
     if (c->family == FAMILY_MLP) {
         memcpy(c->mlp.width, shape->width, sizeof shape->width);
         c->mlp.activation = o->activation;

@@ -257,7 +257,7 @@ Test(options, of_models_and_training_go_where_they_belong) {
 }
 
 /* The words of a choice are written once more in options.c: they must be those of the library. */
-Test(options, call_bases_and_activations_as_the_library_does) {
+Test(options, call_bases_activations_and_precisions_as_the_library_does) {
     for (int b = 0; b < KAN_N_BASES; ++b) {
         char line[64];
         options o;
@@ -271,6 +271,13 @@ Test(options, call_bases_and_activations_as_the_library_does) {
         snprintf(line, sizeof line, "model --activation %s", kan_activation_name((kan_activation)a));
         cr_assert(eq(int, parse(line, &o), 0));
         cr_assert(o.has_activation && o.activation == (kan_activation)a);
+    }
+    for (int p = 0; p < KAN_N_PRECISIONS; ++p) {
+        char line[64];
+        options o;
+        snprintf(line, sizeof line, "model --precision %s", kan_model_precision_name((kan_precision)p));
+        cr_assert(eq(int, parse(line, &o), 0));
+        cr_assert(o.precision == (kan_precision)p);
     }
 }
 

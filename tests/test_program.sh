@@ -117,6 +117,8 @@ refused 1 'constant.csv' compare constant.csv --json c.json
 
 # ---- bad command lines ----------------------------------------------------------------------------
 refused 64 'command'
+refused 64 '--precision' train good.csv --precision single --optimizer lbfgs -o m.kan
+refused 64 '--precision half' train good.csv --precision half -o m.kan
 refused 64 "'tarin'" tarin good.csv
 refused 64 "'--tarin'" --tarin
 refused 64 'DATA' train
