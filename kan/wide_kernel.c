@@ -28,10 +28,11 @@
 
 enum {
     WIDTH = VECTOR_REGISTERS == 32 ? 4 : 2, /* vectors of a chunk: degree + 2 = 5 rows fit         */
-    BLOCK = 512,                            /* samples of a block with more than FEW_CELLS, half   */
-    FEW_CELLS = 40,                         /* with less: long runs against tiles in fast caches   */
+    BLOCK = 1024,                           /* samples of a block with more than FEW_CELLS, a      */
+    FEW_CELLS = 40,                         /* quarter with less: long runs against small tiles    */
     INPUTS = 32,                            /* inputs whose basis values stay in the second cache  */
     GROUP = 8,                              /* inputs that one task takes together                 */
+    DX_GROUP = 4,                           /* the same where more is kept of each: on the stack   */
     LARGE = 1 << 20,                        /* bytes of parameters that may not be in that cache   */
     ROWS = KAN_MAX_DEGREE + 1,
     MOST_SORTED = 1024 /* cells; with more of them every sample is a run of its own (splines/basis.h) */
@@ -64,7 +65,7 @@ typedef struct pass {
 
 /* At least two blocks for two threads where there are few chunks to share, unless that made runs too short. */
 static size_t block_of(const layer *l, size_t batch, size_t n_vectors) {
-    const size_t half = (batch + 1) / 2, most = l->n_cells <= FEW_CELLS ? BLOCK / 2 : BLOCK;
+    const size_t half = (batch + 1) / 2, most = l->n_cells <= FEW_CELLS ? BLOCK / 4 : BLOCK;
     if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < most ? batch : most;
     return half < most ? half : most;
 }
@@ -477,8 +478,8 @@ static void dx_inputs(void *context, size_t from, size_t to) {
     const part *a = context;
     const pass *p = a->p;
     const size_t input_size = layer_input_size(p->l);
-    vec dx[GROUP][BLOCK];
-    real slopes[GROUP][BLOCK * ROWS];
+    vec dx[DX_GROUP][BLOCK];
+    real slopes[DX_GROUP][BLOCK * ROWS];
     const size_t padded = (a->n + LANES - 1) / LANES * LANES; /* as sum_lanes takes them */
     for (size_t i = from; i < to; ++i) {
         memset(dx[i - from], 0, padded * sizeof(vec));
@@ -495,7 +496,7 @@ static void dx_inputs(void *context, size_t from, size_t to) {
         }
     }
     real sums[BLOCK];
-    double turned[GROUP * X_STRIDE];
+    double turned[DX_GROUP * X_STRIDE];
     for (size_t i = from; i < to; ++i) {
         const uint16_t *order = p->t.order + i * p->batch + a->begin;
         sum_lanes(a->n, dx[i - from], sums);
@@ -510,7 +511,7 @@ static void backward_blocks(void *context, size_t begin, size_t end) {
     const pass *p = context;
     part a = {.p = p, .begin = begin, .n = end - begin};
     pack_dy(p, begin, a.n);
-    if (p->dx) kan_parallel_for(p->l->n_in, GROUP, cost(p, a.n, p->l->n_in), dx_inputs, &a);
+    if (p->dx) kan_parallel_for(p->l->n_in, DX_GROUP, cost(p, a.n, p->l->n_in), dx_inputs, &a);
 }
 
 /* Task k: chunk k % n_chunks of the parameters of some inputs. */
