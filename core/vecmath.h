@@ -24,7 +24,7 @@ extern "C" {
  * where they would be less than 1e-304 (1e-35). The error of slope is at most 2 units in the last place too for exp
  * and gelu, but for a quarter of DBL_EPSILON (FLT_EPSILON) within 1 of the zero of gelu's at -0.752; for the others it is
  * at most 2 DBL_EPSILON, 2 units in the last place of a slope of 1: more digits of a slope that is all but zero
- * would cost three times the time. */
+ * would cost more than twice the time. */
 void kan_vecmath_exp(size_t n, const double *x, size_t stride, double *y, double *slope);
 void kan_vecmath_sigmoid(size_t n, const double *x, size_t stride, double *y, double *slope);
 void kan_vecmath_silu(size_t n, const double *x, size_t stride, double *y, double *slope);
