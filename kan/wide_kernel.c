@@ -34,8 +34,7 @@ enum {
     GROUP = 8,                              /* inputs that one task takes together                 */
     DX_GROUP = 4,                           /* the same where more is kept of each: on the stack   */
     LARGE = 1 << 20,                        /* bytes of parameters that may not be in that cache   */
-    ROWS = KAN_MAX_DEGREE + 1,
-    MOST_SORTED = 1024 /* cells; with more of them every sample is a run of its own (splines/basis.h) */
+    ROWS = KAN_MAX_DEGREE + 1
 };
 
 /* What the forward pass leaves for the backward pass. Samples of a block are in the order of their cells. Slopes of
@@ -76,7 +75,7 @@ static pass make_pass(const layer *l, size_t batch) {
     p.padded = p.n_vectors * LANES;
     p.block = block_of(l, batch, p.n_vectors);
     p.n_blocks = p.block > 0 ? (batch + p.block - 1) / p.block : 0;
-    p.max_runs = l->n_cells <= MOST_SORTED && l->n_cells < p.block ? l->n_cells : p.block;
+    p.max_runs = l->n_cells <= KAN_BASIS_MAX_COUNTED && l->n_cells < p.block ? l->n_cells : p.block;
     p.rows = l->degree + 1;
     p.n_basis = l->n_cells + l->degree;
     p.is_large = l->n_in * (p.n_basis + 1) * l->n_out * sizeof(double) > LARGE;
@@ -184,7 +183,7 @@ ALWAYS_INLINE vec load(const double *from) {
  * never looked at, or meets a zero. Behind the last row there is nothing to take in. */
 ALWAYS_INLINE void load_row(const edges *e, size_t row, size_t n_vec, vec *to) {
     const double *from = e->coef + row * e->n_out;
-    if (from + n_vec * LANES <= e->end) {
+    if ((size_t)(e->end - from) >= n_vec * LANES) {
         for (size_t j = 0; j < n_vec; ++j) to[j] = load(from + j * LANES);
         return;
     }

@@ -95,17 +95,16 @@ static void locate(const kan_basis *b, size_t n, const double *restrict x, uint3
  * the order stays, and every point is a run of its own. */
 static size_t sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
                    kan_basis_run *runs) {
-    enum { MOST_COUNTED = 1024 };
     const double lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
     double inside[TILE];
     int32_t cell[KAN_BASIS_MAX_SORT];
-    uint16_t place[MOST_COUNTED];
+    uint16_t place[KAN_BASIS_MAX_COUNTED];
     for (size_t begin = 0; begin < n; begin += TILE) {
         const size_t m = n - begin < TILE ? n - begin : TILE;
         for (size_t s = 0; s < m; ++s) inside[s] = hold(x[begin + s], lo, hi);
         find_cells(b, m, inside, cell + begin);
     }
-    if (b->n_cells > MOST_COUNTED) {
+    if (b->n_cells > KAN_BASIS_MAX_COUNTED) {
         for (size_t s = 0; s < n; ++s) {
             order[s] = (uint16_t)s;
             runs[s] = (kan_basis_run){(uint32_t)cell[s], (uint32_t)s + 1};

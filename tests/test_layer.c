@@ -25,10 +25,9 @@ typedef struct setting {
     double *theta, *x, *dy;
 } setting;
 
-static setting setting_draw(kan_random *random, size_t degree, size_t n_in, size_t n_out, size_t batch,
-                            kan_base base) {
+static setting setting_with_cells(kan_random *random, size_t n_cells, size_t degree, size_t n_in,
+                                  size_t n_out, size_t batch, kan_base base) {
     setting s = {.batch = batch, .n_x = batch * n_in, .n_y = batch * n_out};
-    const size_t n_cells = 1 + kan_random_below(random, 30);
     for (size_t i = 0; i < n_in; ++i) {
         s.grids[i] = kan_random_below(random, 2) ? grid_uneven(random, degree, n_cells)
                                                  : grid_uniform(degree, n_cells, -1.1, 0.9);
@@ -42,6 +41,12 @@ static setting setting_draw(kan_random *random, size_t degree, size_t n_in, size
     s.l = (layer){.n_in = n_in, .n_out = n_out, .degree = degree, .n_cells = n_cells, .base = base};
     s.l.theta = s.theta;
     return s;
+}
+
+static setting setting_draw(kan_random *random, size_t degree, size_t n_in, size_t n_out, size_t batch,
+                            kan_base base) {
+    const size_t n_cells = 1 + kan_random_below(random, 30);
+    return setting_with_cells(random, n_cells, degree, n_in, n_out, batch, base);
 }
 
 /* The layer points into the setting, wherever that is. */
@@ -214,6 +219,22 @@ Test(layer, cubic_layers_of_every_width) {
         outcome_free(&single), outcome_free(&wide), outcome_free(&expected);
         setting_free(&s);
     }
+}
+
+/* Up to 200 cells, and more of them than are sorted. */
+Test(layer, layers_of_many_cells) {
+    static const size_t cells[] = {41, 100, 200, KAN_BASIS_MAX_COUNTED + 1};
+    kan_random random = kan_random_seed(38, 0);
+    for (size_t degree = 1; degree <= KAN_MAX_DEGREE; ++degree)
+        for (size_t k = 0; k < sizeof cells / sizeof *cells; ++k) {
+            const size_t n_out = 1 + kan_random_below(&random, OUTPUTS_MAX_OUT);
+            setting s = setting_with_cells(&random, cells[k], degree, 2, n_out, 101, KAN_BASE_SILU);
+            outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
+            assert_outcome(&s, &wide, &expected, &expected, 1.0);
+            assert_outcome(&s, &narrow, &expected, &expected, 1.0);
+            outcome_free(&narrow), outcome_free(&wide), outcome_free(&expected);
+            setting_free(&s);
+        }
 }
 
 /* The shapes with constants of their own in the kernels: cubic, one to five outputs. */
