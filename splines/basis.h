@@ -70,8 +70,9 @@ typedef struct kan_basis_run {
 } kan_basis_run;
 
 /* Sorts n points x by their cells, those of a cell staying in their order: order [n] says which point comes q-th.
- * runs [min(n, n_cells); n above KAN_BASIS_MAX_COUNTED cells] receives a run for every cell that has points (above KAN_BASIS_MAX_COUNTED cells the order stays, and every
- * point is a run). Returns their number. n is at most KAN_BASIS_MAX_SORT. NaN goes to cell 0. */
+ * runs [the smaller of n and n_cells] receives a run for every cell that has points. Above KAN_BASIS_MAX_COUNTED cells
+ * the order stays as it is, and every point is a run: runs [n]. Returns the number of runs. n is at most
+ * KAN_BASIS_MAX_SORT. NaN goes to cell 0. */
 enum { KAN_BASIS_MAX_SORT = 4096, KAN_BASIS_MAX_COUNTED = 1024 };
 size_t kan_basis_sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
                       kan_basis_run *runs);
