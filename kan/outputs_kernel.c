@@ -82,7 +82,7 @@ static size_t trace_size(const layer *l, size_t batch) {
 
 /* ---- forward ------------------------------------------------------------------------------------------- */
 
-/* Where n samples of input i lie from `begin` on, with the powers there. Samples that fill up the last vec are
+/* Where n samples of input i lie from `begin` on, with the powers there. Samples that fill up the last vector are
  * copies of the last one. */
 static void find_places(const pass *p, size_t i, size_t begin, size_t n) {
     const layer *l = p->l;
@@ -191,7 +191,7 @@ ALWAYS_INLINE void add_to_sums(size_t degree, size_t n_vec, const pass *p, size_
         base_grad[o] += sums[0][o / LANES][o % LANES] + sums[1][o / LANES][o % LANES];
 }
 
-/* dx[s][i] for all samples, vec at once. */
+/* dx[s][i] for all samples, LANES at once. */
 ALWAYS_INLINE void make_dx(size_t degree, size_t n_vec, const pass *p, size_t i) {
     const size_t width = n_vec * LANES, n_in = p->l->n_in;
     const double *A = p->t.A + i * table_size(p), *slope = p->t.slope + i * degree * p->n;

@@ -88,10 +88,12 @@ static void *take(char *memory, size_t *used, size_t bytes) {
     return slice;
 }
 
-/* Called with NULL to measure and with the memory to bind; bytes. */
+/* Called with NULL to measure and with the memory to bind; bytes. Vectors lie on lines of the cache, wherever the
+ * memory begins: there is a line to spare. */
 static size_t bind(pass *p, void *memory) {
+    enum { LINE = 64 };
     const size_t n_in = p->l->n_in, n = n_in * p->batch;
-    size_t used = 0;
+    size_t used = memory ? (LINE - (uintptr_t)memory % LINE) % LINE : LINE;
     p->t.values = take(memory, &used, n * p->rows * sizeof(real));
     p->t.v = take(memory, &used, n * sizeof(real));
     p->t.base = take(memory, &used, n * sizeof(real));

@@ -73,8 +73,7 @@ static void locate(const kan_basis *b, size_t n, const double *restrict x, uint3
         for (size_t s = 0; s < m; ++s) inside[s] = hold(x[begin + s], lo, hi);
         find_cells(b, m, inside, c);
         for (size_t s = 0; s < m; ++s) cell[begin + s] = (uint32_t)c[s];
-        if (b->cells_per_x >
-            0.0) { /* middles and widths by arithmetic, which is faster than by table */
+        if (b->cells_per_x > 0.0) { /* by arithmetic, which is faster than by table */
             for (size_t s = 0; s < m; ++s) {
                 v[begin + s] = ((inside[s] - lo) - ((double)c[s] + 0.5) * width) * over_h;
                 t[begin + s] = (x[begin + s] - inside[s]) * over_h;

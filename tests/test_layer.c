@@ -98,10 +98,11 @@ static outcome run(setting *s, size_t kernel, double value) {
     const layer_kernel layers = {layer_trace_size, layer_forward, layer_backward};
     const layer_kernel *const kernels[] = {layer_wide_kernel(KAN_DOUBLE), narrow, &layers,
                                            layer_wide_kernel(KAN_SINGLE)};
-    double *trace = poisoned(kernels[kernel]->trace_size(l, s->batch));
+    /* a trace need not begin a line of the cache */
+    double *memory = poisoned(kernels[kernel]->trace_size(l, s->batch) + 1), *trace = memory + 1;
     kernels[kernel]->forward(l, s->batch, s->x, r.y, trace);
     kernels[kernel]->backward(l, s->batch, s->dy, trace, r.grad, r.dx);
-    kan_work_free(trace);
+    kan_work_free(memory);
     return r;
 }
 
