@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/layer.h"
 
-#include <stdbool.h>
-
 #include "core/kernel.h"
 #include "core/vecmath.h"
 
@@ -61,9 +59,9 @@ void layer_forward(const layer *l, size_t batch, const double *x, double *y, dou
     kernel_of(l, batch)->forward(l, batch, x, y, trace);
 }
 
-void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
-                    double *dx) {
-    kernel_of(l, batch)->backward(l, batch, dy, trace, grad, dx);
+void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, bool set,
+                    double *grad, double *dx) {
+    kernel_of(l, batch)->backward(l, batch, dy, trace, set, grad, dx);
 }
 
 void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes) {

@@ -231,10 +231,11 @@ static void backward_inputs(void *context, size_t begin, size_t end) {
     }
 }
 
-static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
-                     double *dx) {
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, bool set,
+                     double *grad, double *dx) {
     pass p = make_pass(l, batch);
     p.dy = dy, p.grad = grad, p.dx = dx;
+    if (set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     bind(&p, memory);
     memset(p.t.dy, 0, p.n * p.width * sizeof *p.t.dy); /* padding counts for nothing */
     for (size_t s = 0; s < batch; ++s)

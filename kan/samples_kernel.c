@@ -271,10 +271,11 @@ static void backward_inputs(void *context, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) backward_input(context, i);
 }
 
-static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
-                     double *dx) {
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, bool set,
+                     double *grad, double *dx) {
     pass p = make_pass(l, batch);
     p.dy = dy, p.grad = grad, p.dx = dx;
+    if (set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     bind(&p, memory);
     for (size_t o = 0; o < l->n_out; ++o) {
         double *turned = p.t.dy + o * p.n;

@@ -69,7 +69,13 @@ static void forward(const void *self, size_t batch, const double *x, double *y, 
 static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work) {
     const kan_mlp *mlp = self;
-    kernel_of(mlp)->backward(mlp, batch, x, dy, grad, dx, work);
+    kernel_of(mlp)->backward(mlp, batch, x, dy, false, grad, dx, work);
+}
+
+static void gradient(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work) {
+    const kan_mlp *mlp = self;
+    kernel_of(mlp)->backward(mlp, batch, x, dy, true, grad, dx, work);
 }
 
 static size_t work_size(const void *self, size_t batch) {
@@ -80,8 +86,12 @@ static size_t work_size(const void *self, size_t batch) {
     return mlp->config.precision == KAN_SINGLE ? values / 2 + values % 2 : values;
 }
 
-static const kan_model_ops mlp_ops = {
-    .name = "mlp", .work_size = work_size, .forward = forward, .backward = backward, .save = mlp_save};
+static const kan_model_ops mlp_ops = {.name = "mlp",
+                                      .work_size = work_size,
+                                      .forward = forward,
+                                      .backward = backward,
+                                      .gradient = gradient,
+                                      .save = mlp_save};
 
 /* Places of the parameters in theta and of the levels in work. */
 static void lay_out(kan_mlp *mlp) {

@@ -89,7 +89,8 @@ static void outcome_free(outcome *r) {
 
 enum { WIDE, NARROW, EITHER, WIDE_SINGLE };
 
-/* Forward and backward by one kernel with poisoned trace and outputs; grad is added to `value`. */
+/* Forward and backward by one kernel with poisoned trace and outputs; grad is added to `value`, or set where that is
+ * NaN. */
 static outcome run(setting *s, size_t kernel, double value) {
     const layer *l = layer_of(s);
     outcome r = outcome_alloc(s, value);
@@ -101,7 +102,7 @@ static outcome run(setting *s, size_t kernel, double value) {
     /* a trace need not begin a line of the cache */
     double *memory = poisoned(kernels[kernel]->trace_size(l, s->batch) + 1), *trace = memory + 1;
     kernels[kernel]->forward(l, s->batch, s->x, r.y, trace);
-    kernels[kernel]->backward(l, s->batch, s->dy, trace, r.grad, r.dx);
+    kernels[kernel]->backward(l, s->batch, s->dy, trace, isnan(value), r.grad, r.dx);
     kan_work_free(memory);
     return r;
 }
@@ -252,6 +253,26 @@ Test(layer, cubic_layers_with_few_outputs_match_the_reference) {
         }
 }
 
+/* Few samples leave cells without any, before, between and behind the others. */
+Test(layer, gradients_that_are_set_have_zeros_where_no_sample_is) {
+    static const size_t cells[] = {1, 5, 23, 100, KAN_BASIS_MAX_COUNTED + 1};
+    kan_random random = kan_random_seed(39, 0);
+    for (size_t round = 0; round < 120; ++round) {
+        const size_t n_out = 1 + kan_random_below(&random, round % 3 ? 8 : 70);
+        setting s = setting_with_cells(&random, cells[round % 5], 1 + round % KAN_MAX_DEGREE, 2, n_out,
+                                       1 + kan_random_below(&random, 60), KAN_BASE_SILU);
+        for (size_t kernel = WIDE; kernel <= WIDE_SINGLE; ++kernel) {
+            if (kernel == NARROW && n_out > OUTPUTS_MAX_OUT) continue;
+            outcome zero = run(&s, kernel, 0.0), set = run(&s, kernel, NAN);
+            for (size_t j = 0; j < s.n_theta; ++j)
+                cr_assert(set.grad[j] == zero.grad[j], "round %zu, kernel %zu, parameter %zu: %g is %g",
+                          round, kernel, j, zero.grad[j], set.grad[j]);
+            outcome_free(&set), outcome_free(&zero);
+        }
+        setting_free(&s);
+    }
+}
+
 Test(layer, gradients_are_added_and_dx_is_optional) {
     kan_random random = kan_random_seed(33, 0);
     for (size_t round = 0; round < 42; ++round) {
@@ -265,7 +286,7 @@ Test(layer, gradients_are_added_and_dx_is_optional) {
         double *trace = poisoned(layer_trace_size(l, s.batch)), *grad = kan_work_alloc(s.n_theta);
         outcome either = run(&s, EITHER, 0.0);
         layer_forward(l, s.batch, s.x, one.y, trace);
-        layer_backward(l, s.batch, s.dy, trace, grad, NULL);
+        layer_backward(l, s.batch, s.dy, trace, false, grad, NULL);
         cr_assert(memcmp(grad, either.grad, s.n_theta * sizeof *grad) == 0, "without dx");
         outcome_free(&either), kan_work_free(grad), kan_work_free(trace);
         outcome_free(&one), outcome_free(&zero);

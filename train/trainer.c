@@ -92,7 +92,7 @@ static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, siz
     const kan_model *m = t->model;
     const double scale = 1.0 / total_weight(d, first, n, rows), penalty = t->options.penalty;
     double loss = 0.0;
-    if (grad) memset(grad, 0, m->n_params * sizeof *grad);
+    if (grad && penalty > 0.0) memset(grad, 0, m->n_params * sizeof *grad);
     for (size_t done = 0; done < n; done += t->block) {
         const size_t size = n - done < t->block ? n - done : t->block;
         const samples b = gather(t, d, first + done, size, rows);
@@ -102,7 +102,10 @@ static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, siz
         if (!grad) continue;
         const double share = scale * total_weight(d, first + done, size, rows);
         if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
-        kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
+        if (done == 0 && penalty == 0.0)
+            kan_model_gradient(m, size, b.x, t->dy, grad, NULL, t->work);
+        else
+            kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
     }
     for (size_t p = 0; grad && t->frozen && p < m->n_params; ++p)
         if (!m->trainable[p]) grad[p] = 0.0;
