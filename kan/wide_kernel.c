@@ -63,10 +63,11 @@ typedef struct pass {
 
 /* ---- sizes and memory ---------------------------------------------------------------------------- */
 
-/* At least two blocks for two threads where there are few chunks to share, unless that made runs too short. */
+/* At least two blocks for two threads where there is one chunk, which they cannot share. With two chunks or more one
+ * block of long runs, which reads the parameters once, is worth more. */
 static size_t block_of(const layer *l, size_t batch, size_t n_vectors) {
     const size_t half = (batch + 1) / 2, most = l->n_cells <= FEW_CELLS ? BLOCK / 4 : BLOCK;
-    if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < most ? batch : most;
+    if (batch <= 64 || n_vectors >= 2 * WIDTH) return batch < most ? batch : most;
     return half < most ? half : most;
 }
 
