@@ -38,12 +38,13 @@ static size_t least_narrow_batch(const layer *l) {
 }
 
 static bool is_narrow(const layer *l, size_t batch) {
-    return l->n_out <= OUTPUTS_MAX_OUT && batch >= least_narrow_batch(l);
+    return l->n_out <= NARROW_MAX_OUT && batch >= least_narrow_batch(l);
 }
 
 static const layer_kernel *kernel_of(const layer *l, size_t batch) {
     if (!is_narrow(l, batch)) return layer_wide_kernel(l->precision);
-    return l->n_out <= SAMPLES_MAX_OUT ? layer_samples_kernel() : layer_outputs_kernel();
+    const layer_kernel *samples = layer_samples_kernel();
+    return l->n_out <= samples->best_out ? samples : layer_outputs_kernel();
 }
 
 /* Grows with the batch, so that work for a large one serves a small one: where the narrow kernel

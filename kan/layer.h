@@ -53,9 +53,10 @@ typedef struct layer_kernel {
     void (*forward)(const layer *l, size_t batch, const double *x, double *y, double *trace);
     void (*backward)(const layer *l, size_t batch, const double *dy, double *trace, bool set,
                      double *grad, double *dx);
+    size_t best_out; /* of the kernel of samples: up to so many outputs it is the faster of the two */
 } layer_kernel;
 
-enum { SAMPLES_MAX_OUT = 2, OUTPUTS_MAX_OUT = 8 }; /* outputs that these two can take */
+enum { NARROW_MAX_OUT = 8 }; /* outputs that these two can take */
 const layer_kernel *layer_wide_kernel(kan_precision precision);
 const layer_kernel *layer_samples_kernel(void);
 const layer_kernel *layer_outputs_kernel(void);

@@ -1,4 +1,4 @@
-/* kan/outputs_kernel.c - the layer with three to eight outputs and many samples, a vector of them at once.
+/* kan/outputs_kernel.c - the layer with up to eight outputs and many samples, a vector of them at once.
  *
  * Edges are the polynomials of kan/polynomials.h, those of one input side by side, A[i][c][p][o], the outputs padded
  * to whole vectors:
@@ -16,7 +16,7 @@
 #include "kan/layer.h"
 #include "kan/polynomials.h"
 
-enum { BLOCK = 128, MOST_VECTORS = (OUTPUTS_MAX_OUT + LANES - 1) / LANES };
+enum { BLOCK = 128, MOST_VECTORS = (NARROW_MAX_OUT + LANES - 1) / LANES };
 
 ALWAYS_INLINE vec load(const double *from) {
     return *(const vec_unaligned *)(const void *)from;
@@ -136,7 +136,7 @@ ALWAYS_INLINE void add_input(size_t degree, size_t n_vec, const pass *p, size_t 
 static void forward_block(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const size_t n = end - begin, n_out = p->l->n_out;
-    double y[BLOCK * OUTPUTS_MAX_OUT];
+    double y[BLOCK * NARROW_MAX_OUT];
     memset(y, 0, n * p->width * sizeof *y);
     for (size_t i = 0; i < p->l->n_in; ++i) {
         find_places(p, i, begin, n);
