@@ -28,7 +28,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-typedef enum kan_optimizer { KAN_LBFGS = 0, KAN_ADAM } kan_optimizer;
+typedef enum kan_optimizer { KAN_LBFGS = 0, KAN_ADAM, KAN_LM } kan_optimizer;
 typedef enum kan_schedule { KAN_COSINE = 0, KAN_CONSTANT } kan_schedule;
 
 /* Every zero means the default in brackets. */
