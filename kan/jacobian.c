@@ -28,7 +28,7 @@ typedef struct layer_trace {
 
 typedef struct chunk {
     layer_trace layers[KAN_MAX_LEVELS - 1];
-    double *d_nodes, *d_sub; /* [widest level] */
+    double *d_nodes, *d_sub;    /* [widest level] */
     size_t width, n_runs, size; /* of a row; of a sample; of all this in doubles */
 } chunk;
 

@@ -105,6 +105,7 @@ void mlp_jacobian(const void *self, size_t batch, const double *x, double *y, ui
                   double *values, double *work) {
     const kan_mlp *mlp = self;
     pass p = {.mlp = mlp, .x = x, .y = y, .values = values, .work = work, .starts = starts};
-    const double cost = (double)batch * (double)mlp->model.n_params * (double)(2 * mlp->model.n_out + 1);
+    const double cost = (double)batch * (double)mlp->model.n_params *
+                        (double)(2 * mlp->model.n_out + 1);
     kan_parallel_for(batch, CHUNK, cost, run_chunk, &p);
 }

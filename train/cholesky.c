@@ -35,8 +35,8 @@ static void solve_rows(void *context, size_t begin, size_t end) {
     const column *c = context;
     const double *diagonal = c->A + c->j * c->n + c->j;
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)(end - begin),
-                (int)c->width, 1.0, diagonal, (int)c->n,
-                c->A + (c->j + c->width + begin) * c->n + c->j, (int)c->n);
+                (int)c->width, 1.0, diagonal, (int)c->n, c->A + (c->j + c->width + begin) * c->n + c->j,
+                (int)c->n);
 }
 
 static bool factor_diagonal(const column *c, double least) {

@@ -41,10 +41,11 @@ typedef struct kan_lm_function {
 
 /* Every zero means the default in brackets. */
 typedef struct kan_lm_options {
-    double lambda;          /* the first one                                                    [1e-3] */
-    double least_lambda;    /*                                                                 [1e-15] */
-    size_t max_evaluations; /* values in one step                                                 [30] */
-    double tolerance; /* done when |g|_inf <= tolerance max(1, |f|)   [0: when rounding stops it] */
+    double lambda;       /* the first one                                                    [1e-3] */
+    double least_lambda; /*                                                                 [1e-15] */
+    size_t
+        max_evaluations; /* values in one step                                                 [30] */
+    double tolerance;    /* done when |g|_inf <= tolerance max(1, |f|)   [0: when rounding stops it] */
 } kan_lm_options;
 
 /* One step in outcome: */
@@ -65,11 +66,11 @@ typedef struct kan_lm {
     size_t evaluations; /* values and linearizations so far                               */
     double f;           /* value at x                                                     */
     double lambda, nu;
-    double *g;          /* [n] gradient where H was last computed                         */
-    double *H;          /* [n][n]                                                         */
-    double *L;          /* [n][n] scratch, as are those below                             */
+    double *g; /* [n] gradient where H was last computed                         */
+    double *H; /* [n][n]                                                         */
+    double *L; /* [n][n] scratch, as are those below                             */
     double *scale, *p, *q, *x_trial; /* [n]                                              */
-    size_t *active;     /* [n] parameters that take part                                  */
+    size_t *active; /* [n] parameters that take part                                  */
     size_t n_active;
 } kan_lm;
 

@@ -185,13 +185,19 @@ static void start(kan_trainer *trainer) {
 kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                                kan_error *error) {
     assert(data->n > 0 && data->n_in == m->n_in && data->n_out == m->n_out);
+    const kan_train_options o = with_defaults(options, data);
+    if (o.optimizer == KAN_LM && !o.loss->root) {
+        kan_status_fail(error, KAN_ECONFIG, "Levenberg-Marquardt: the loss %s has no Gauss-Newton form",
+                        o.loss->name);
+        return NULL;
+    }
     kan_trainer *trainer = calloc(1, sizeof *trainer);
     kan_trainer_state *t = calloc(1, sizeof *t);
     if (trainer && t) {
         trainer->state = t;
         t->model = m;
         t->data = data;
-        t->options = with_defaults(options, data);
+        t->options = o;
         if (alloc_buffers(t) == KAN_OK && alloc_optimizer(t) == KAN_OK) {
             start(trainer);
             return trainer;
@@ -423,8 +429,9 @@ void kan_trainer_finish(kan_trainer *trainer) {
 
 kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                            kan_report *report, kan_error *error) {
-    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error);
-    if (!trainer) return KAN_ENOMEM;
+    kan_error reason = {KAN_OK, ""};
+    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error ? error : &reason);
+    if (!trainer) return error ? error->status : reason.status;
     kan_status status = KAN_OK;
     while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING)
         status = kan_trainer_step(trainer, error);

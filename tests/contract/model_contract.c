@@ -592,7 +592,8 @@ void model_contract_check_threads(kan_model *m, const model_contract *contract) 
         assert_same_bits("a Jacobian's y with more threads", few[0].n_y, j[0].y, j[k].y);
         assert_same_bits("a Jacobian with more threads", few[0].n_y * j[0].width, j[0].values,
                          j[k].values);
-        cr_assert(memcmp(j[0].starts, j[k].starts, few[0].batch * j[0].n_runs * sizeof *j[0].starts) == 0);
+        cr_assert(memcmp(j[0].starts, j[k].starts, few[0].batch * j[0].n_runs * sizeof *j[0].starts) ==
+                  0);
     }
     for (size_t j = 0; j < p[0].n_y; ++j) cr_assert(isfinite(p[0].y[j]), "y[%zu]", j);
     for (size_t k = 0; k < 3; ++k) pass_free(&p[k]), jacobian_free(&j[k]);
