@@ -160,3 +160,21 @@ double gauss_newton_add(gauss_newton *gn, size_t n, const double *x, const doubl
         kan_parallel_for((gn->n_runs + 1) / 2, 1, n_rows * width * width, gram_pairs, &t);
     return loss;
 }
+
+void gauss_newton_weigh(gauss_newton *gn, size_t n, const double *y_hat, const double *weight,
+                        double scale, double *v) {
+    const size_t n_out = gn->model->n_out;
+    double *product = gn->rotated; /* of n_out numbers at least: every row has some */
+    for (size_t s = 0; s < n; ++s, v += n_out) {
+        gn->loss->root(n_out, y_hat + s * n_out, gn->root);
+        for (size_t o = 0; o < n_out; ++o) {
+            product[o] = 0.0;
+            for (size_t k = 0; k < n_out; ++k) product[o] += gn->root[o * n_out + k] * v[k];
+        }
+        for (size_t k = 0; k < n_out; ++k) {
+            double sum = 0.0;
+            for (size_t o = 0; o < n_out; ++o) sum += gn->root[o * n_out + k] * product[o];
+            v[k] = scale * (weight ? weight[s] : 1.0) * sum;
+        }
+    }
+}

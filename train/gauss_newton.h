@@ -41,4 +41,8 @@ void gauss_newton_free(gauss_newton *gn);
 double gauss_newton_add(gauss_newton *gn, size_t n, const double *x, const double *y,
                         const double *weight, double scale, double *g, double *H);
 
+/* v [n][n_out] becomes scale weight_s S_s^T S_s v_s: second derivatives of the loss at y_hat, any number of samples. */
+void gauss_newton_weigh(gauss_newton *gn, size_t n, const double *y_hat, const double *weight,
+                        double scale, double *v);
+
 #endif
