@@ -129,7 +129,8 @@ kan_lm_outcome kan_lm_step(kan_lm *lm, const kan_lm_function *f, double *x) {
     if (!lm->linearized && !linearize(lm, f, x)) return KAN_LM_NONFINITE;
     if (gradient_norm(lm) <= lm->options.tolerance * fmax(1.0, fabs(lm->f))) return KAN_LM_CONVERGED;
 
-    for (size_t left = lm->options.max_evaluations; left > 0; --left) {
+    const size_t end = lm->evaluations + lm->options.max_evaluations;
+    while (lm->evaluations < end) {
         double predicted;
         if (!factor(lm)) return KAN_LM_NONFINITE;
         if (propose(lm, f, x, &predicted)) {
@@ -155,7 +156,7 @@ static kan_lm_options with_defaults(const kan_lm_options *options) {
     kan_lm_options o = options ? *options : (kan_lm_options){0};
     if (o.lambda == 0.0) o.lambda = 1e-3;
     if (o.least_lambda == 0.0) o.least_lambda = 1e-15;
-    if (o.max_evaluations == 0) o.max_evaluations = 30;
+    if (o.max_evaluations == 0) o.max_evaluations = KAN_LM_MAX_EVALUATIONS;
     assert(o.lambda > 0.0 && o.least_lambda > 0.0 && o.tolerance >= 0.0 && "damping, and a tolerance");
     return o;
 }

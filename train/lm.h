@@ -47,6 +47,8 @@ typedef struct kan_lm_function {
     const uint8_t *movable; /* [n], 0 where x stays; NULL: all move */
 } kan_lm_function;
 
+enum { KAN_LM_MAX_EVALUATIONS = 60 };
+
 /* Every zero means the default in brackets. */
 typedef struct kan_lm_options {
     double lambda;       /* the first one                                                    [1e-3] */

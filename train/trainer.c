@@ -217,7 +217,7 @@ static kan_outcome lm_step(kan_trainer *trainer) {
     const kan_lm_function f = {t, lm_value, lm_linearize, lm_bend,
                                t->objective.frozen ? t->model->trainable : NULL};
     if (limit > 0) { /* the trials may not go past the limit */
-        const size_t used = t->lm->evaluations + 1, usual = 30;
+        const size_t used = t->lm->evaluations + 1, usual = KAN_LM_MAX_EVALUATIONS;
         const size_t left = limit > used ? limit - used : 1;
         t->lm->options.max_evaluations = left < usual ? left : usual;
     }
