@@ -68,8 +68,8 @@ static kan_dataset *make_data(const spec *p, const kan_model *m) {
 
 static objective make_objective(kan_model *m, const kan_dataset *d) {
     objective o;
-    cr_assert(
-        eq(int, (int)objective_alloc(&o, m, kan_loss_of_task(d->task), 0.0, d, d->n, true), KAN_OK));
+    cr_assert(eq(int, (int)objective_alloc(&o, m, kan_loss_of_task(d->task), 0.0, d, d->n, MATRIX_MADE),
+                 KAN_OK));
     return o;
 }
 
@@ -183,6 +183,40 @@ Test(gauss_newton, is_the_hessian_of_a_linear_model) {
         kan_dataset_free(d);
         free_model();
     }
+}
+
+ParameterizedTestParameters(gauss_newton, multiplies_without_a_matrix)
+{ return cr_make_param_array(spec, specs, sizeof specs / sizeof *specs); }
+
+ParameterizedTest(spec *p, gauss_newton, multiplies_without_a_matrix) {
+    kan_model *m = make_model(p);
+    kan_dataset *d = make_data(p, m);
+    objective made = make_objective(m, d), o;
+    const size_t n = m->n_params;
+    double *H = kan_work_alloc(n * n), *g = kan_work_alloc(n), *other = kan_work_alloc(n),
+           *v = kan_work_alloc(n), *Hv = kan_work_alloc(n);
+    kan_random random = kan_random_seed(9, 2);
+    const kan_loss *loss = kan_loss_of_task(d->task);
+    cr_assert(eq(int, (int)objective_alloc(&o, m, loss, 0.0, d, d->n, MATRIX_PRODUCTS), KAN_OK));
+    for (size_t i = 0; i < n; ++i) v[i] = 2.0 * kan_random_uniform(&random) - 1.0, Hv[i] = NAN;
+    const double value = objective_linearize(&made, d, g, H);
+    double *diagonal = kan_work_alloc(n), largest = 0.0;
+    cr_assert(eq(dbl, objective_sketch(&o, d, other, diagonal), value));
+    for (size_t repeat = 0; repeat < 2; ++repeat) objective_multiply(&o, v, Hv);
+    for (size_t i = 0; i < n; ++i) largest = fmax(largest, H[i * n + i]);
+    for (size_t i = 0; i < n; ++i) {
+        double sum = 0.0;
+        for (size_t j = 0; j < n; ++j) sum += (j <= i ? H[i * n + j] : H[j * n + i]) * v[j];
+        cr_assert(epsilon_eq(dbl, other[i], g[i], 1e-14), "g[%zu]", i);
+        cr_assert(epsilon_eq(dbl, diagonal[i], H[i * n + i], 1e-14 * largest), "diagonal of %zu", i);
+        cr_assert(epsilon_eq(dbl, Hv[i], sum, 1e-14 * largest * (double)n), "Hv[%zu]", i);
+    }
+    double *arrays[] = {H, g, other, v, Hv, diagonal};
+    for (size_t j = 0; j < 6; ++j) kan_work_free(arrays[j]);
+    objective_free(&made);
+    objective_free(&o);
+    kan_dataset_free(d);
+    free_model();
 }
 
 ParameterizedTestParameters(gauss_newton, bends_as_the_model_does)

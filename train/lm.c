@@ -10,6 +10,9 @@
 
 #include "core/work.h"
 #include "train/cholesky.h"
+#include "train/vector_kernel.h"
+
+KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
 
 /* ---- the linear system -------------------------------------------------------------------------- */
 
@@ -25,14 +28,14 @@ static void choose_active(kan_lm *lm, const uint8_t *movable) {
     double largest = 0.0;
     lm->n_active = 0;
     for (size_t i = 0; i < lm->n; ++i) {
-        const double d = lm->H[i * lm->n + i];
+        const double d = lm->d[i];
         if ((movable && !movable[i]) || !(d > 0.0)) continue;
         lm->active[lm->n_active++] = i;
         largest = fmax(largest, d);
     }
     for (size_t a = 0; a < lm->n_active; ++a) {
         const size_t i = lm->active[a];
-        lm->scale[a] = 1.0 / sqrt(fmax(lm->H[i * lm->n + i], least_damping * largest));
+        lm->scale[a] = 1.0 / sqrt(fmax(lm->d[i], least_damping * largest));
     }
 }
 
@@ -50,26 +53,61 @@ static void scaled_system(kan_lm *lm) {
 /* L for the present lambda, which grows where the matrix is singular to rounding. False where no lambda helps:
  * H is not finite. */
 static bool factor(kan_lm *lm) {
-    for (;;) {
+    while (lm->H) {
         scaled_system(lm);
         if (cholesky_factor(lm->n_active, 0.0, lm->L)) return true;
         lm->lambda = fmax(10.0 * lm->lambda, DBL_EPSILON);
         if (!(lm->lambda < 1e10)) return false;
     }
+    return true;
+}
+
+static double dot(size_t n, const double *a, const double *b) {
+    return KAN_KERNEL_GET(double, vector_kernel)->dot(n, a, b);
+}
+
+/* Hv = (D^-1/2 H D^-1/2 + lambda) s over the parameters that take part. */
+static void multiply_scaled(kan_lm *lm, const kan_lm_function *f, const double *s) {
+    ++lm->products;
+    memset(lm->v, 0, lm->n * sizeof *lm->v);
+    for (size_t a = 0; a < lm->n_active; ++a) lm->v[lm->active[a]] = lm->scale[a] * s[a];
+    f->multiply(f->context, lm->v, lm->Hv);
+    for (size_t a = 0; a < lm->n_active; ++a) /* a <= active[a]: what is overwritten has been read */
+        lm->Hv[a] = lm->scale[a] * lm->Hv[lm->active[a]] + lm->lambda * s[a];
+}
+
+/* q becomes the solution for the right-hand side q by conjugate gradients. */
+static void conjugate_gradients(kan_lm *lm, const kan_lm_function *f) {
+    const vector_kernel *k = KAN_KERNEL_GET(double, vector_kernel);
+    const size_t n = lm->n_active;
+    memcpy(lm->r, lm->q, n * sizeof *lm->r);
+    memcpy(lm->s, lm->q, n * sizeof *lm->s);
+    memset(lm->q, 0, n * sizeof *lm->q);
+    double rr = dot(n, lm->r, lm->r);
+    const double enough = rr * lm->options.residual * lm->options.residual;
+    for (size_t left = lm->options.max_products; left > 0 && rr > enough; --left) {
+        multiply_scaled(lm, f, lm->s);
+        const double alpha = rr / dot(n, lm->s, lm->Hv), before = rr;
+        k->add(n, alpha, lm->s, lm->q);
+        k->add(n, -alpha, lm->Hv, lm->r);
+        rr = dot(n, lm->r, lm->r);
+        k->move(n, lm->r, rr / before, lm->s, lm->s);
+    }
 }
 
 /* q = -(scaled matrix)^-1 D^-1/2 v, which is D^1/2 times the solution; returns q.q. */
-static double solve(kan_lm *lm, const double *v) {
-    double sum = 0.0;
+static double solve(kan_lm *lm, const kan_lm_function *f, const double *v) {
     for (size_t a = 0; a < lm->n_active; ++a) lm->q[a] = -lm->scale[a] * v[lm->active[a]];
-    cholesky_solve(lm->n_active, lm->L, lm->q);
-    for (size_t a = 0; a < lm->n_active; ++a) sum += lm->q[a] * lm->q[a];
-    return sum;
+    if (lm->H)
+        cholesky_solve(lm->n_active, lm->L, lm->q);
+    else
+        conjugate_gradients(lm, f);
+    return dot(lm->n_active, lm->q, lm->q);
 }
 
 /* The trial point for the present lambda, and the gain that it predicts. False where it bends too much. */
 static bool propose(kan_lm *lm, const kan_lm_function *f, const double *x, double *predicted) {
-    double length = solve(lm, lm->g), slope = 0.0;
+    double length = solve(lm, f, lm->g), slope = 0.0;
     memset(lm->p, 0, lm->n * sizeof *lm->p);
     for (size_t a = 0; a < lm->n_active; ++a) {
         const size_t i = lm->active[a];
@@ -81,7 +119,7 @@ static bool propose(kan_lm *lm, const kan_lm_function *f, const double *x, doubl
     if (!f->bend) return true;
     ++lm->evaluations;
     f->bend(f->context, x, lm->p, bend_step, lm->b);
-    if (!(solve(lm, lm->b) <= most_bend * most_bend * length)) return false;
+    if (!(solve(lm, f, lm->b) <= most_bend * most_bend * length)) return false;
     for (size_t a = 0; a < lm->n_active; ++a)
         lm->x_trial[lm->active[a]] += 0.5 * lm->scale[a] * lm->q[a];
     return true;
@@ -91,9 +129,10 @@ static bool propose(kan_lm *lm, const kan_lm_function *f, const double *x, doubl
 
 static bool linearize(kan_lm *lm, const kan_lm_function *f, const double *x) {
     ++lm->evaluations;
-    const double value = f->linearize(f->context, x, lm->g, lm->H);
-    double sum = value;
-    for (size_t i = 0; i < lm->n; ++i) sum += lm->g[i] + lm->H[i * lm->n + i];
+    double sum = lm->H ? f->linearize(f->context, x, lm->g, lm->H)
+                       : f->sketch(f->context, x, lm->g, lm->d);
+    for (size_t i = 0; lm->H && i < lm->n; ++i) lm->d[i] = lm->H[i * lm->n + i];
+    for (size_t i = 0; i < lm->n; ++i) sum += lm->g[i] + lm->d[i];
     if (!isfinite(sum)) return false;
     choose_active(lm, f->movable);
     lm->linearized = 1;
@@ -156,6 +195,9 @@ static kan_lm_options with_defaults(const kan_lm_options *options) {
     kan_lm_options o = options ? *options : (kan_lm_options){0};
     if (o.lambda == 0.0) o.lambda = 1e-3;
     if (o.least_lambda == 0.0) o.least_lambda = 1e-15;
+    if (o.most_dense == 0) o.most_dense = KAN_LM_MOST_DENSE;
+    if (o.max_products == 0) o.max_products = KAN_LM_MAX_PRODUCTS;
+    if (o.residual == 0.0) o.residual = 0.01;
     if (o.max_evaluations == 0) o.max_evaluations = KAN_LM_MAX_EVALUATIONS;
     assert(o.lambda > 0.0 && o.least_lambda > 0.0 && o.tolerance >= 0.0 && "damping, and a tolerance");
     return o;
@@ -164,22 +206,20 @@ static kan_lm_options with_defaults(const kan_lm_options *options) {
 kan_lm *kan_lm_alloc(size_t n, const kan_lm_options *options) {
     kan_lm *lm = calloc(1, sizeof *lm);
     if (!lm) return NULL;
-    const size_t square = kan_work_product(n, n);
     lm->options = with_defaults(options);
     lm->n = n;
-    lm->H = kan_work_alloc(square);
-    lm->L = kan_work_alloc(square);
-    lm->g = kan_work_alloc(kan_work_product(6, n));
+    const bool dense = n <= lm->options.most_dense;
+    if (dense) lm->H = kan_work_alloc(kan_work_product(n, n));
+    if (dense) lm->L = kan_work_alloc(kan_work_product(n, n));
+    lm->g = kan_work_alloc(kan_work_product(dense ? 7 : 11, n));
     lm->active = calloc(n + 1, sizeof *lm->active);
-    if (!lm->H || !lm->L || !lm->g || !lm->active) {
+    if ((dense && (!lm->H || !lm->L)) || !lm->g || !lm->active) {
         kan_lm_free(lm);
         return NULL;
     }
-    lm->scale = lm->g + n;
-    lm->p = lm->scale + n;
-    lm->q = lm->p + n;
-    lm->b = lm->q + n;
-    lm->x_trial = lm->b + n;
+    double **arrays[] = {&lm->d,       &lm->scale, &lm->p, &lm->q, &lm->b,
+                         &lm->x_trial, &lm->r,     &lm->s, &lm->v, &lm->Hv};
+    for (size_t j = 0; j < (dense ? 6 : 10); ++j) *arrays[j] = lm->g + (j + 1) * n;
     kan_lm_reset(lm);
     return lm;
 }

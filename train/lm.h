@@ -18,6 +18,10 @@
  *
  * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a factorisation and less than a gradient, not a new H.
  *
+ * Where there are many parameters, conjugate gradients take the place of the factorisation: they need products
+ * with H only, and stop when the residual of the linear system is small enough beside its right-hand side (inexact
+ * Newton steps; Nocedal and Wright, Numerical Optimization, 2nd ed., section 7.1).
+ *
  * Parameters that H knows nothing of (its diagonal is zero: a cell without data, an edge without influence)
  * and those that may not move take no part: their step is zero. Other singular directions are what lambda is
  * for. A step never returns a larger f than it was given, and a point where f is not finite is too far away.
@@ -41,21 +45,27 @@ typedef struct kan_lm_function {
     double (*value)(void *context, const double *x);
     /* f(x), and writes g [n] and the lower triangle of H [n][n], row by row */
     double (*linearize)(void *context, const double *x, double *g, double *H);
+    /* Without matrices, for more than options.most_dense parameters: f(x), g and the diagonal d [n] of H; and then
+     * H v at that x. NULL where there never are so many */
+    double (*sketch)(void *context, const double *x, double *g, double *d);
+    void (*multiply)(void *context, const double *v, double *Hv);
     /* b = J^T r_pp of least squares, r_pp the second derivative of the residuals along p, by differences with the step
      * h; NULL: steps are straight */
     void (*bend)(void *context, const double *x, const double *p, double h, double *b);
     const uint8_t *movable; /* [n], 0 where x stays; NULL: all move */
 } kan_lm_function;
 
-enum { KAN_LM_MAX_EVALUATIONS = 60 };
+enum { KAN_LM_MAX_EVALUATIONS = 60, KAN_LM_MOST_DENSE = 4000, KAN_LM_MAX_PRODUCTS = 200 };
 
 /* Every zero means the default in brackets. */
 typedef struct kan_lm_options {
-    double lambda;       /* the first one                                                    [1e-3] */
-    double least_lambda; /*                                                                 [1e-15] */
-    size_t
-        max_evaluations; /* values in one step                                                 [30] */
-    double tolerance;    /* done when |g|_inf <= tolerance max(1, |f|)   [0: when rounding stops it] */
+    double lambda;          /* the first one                                              [1e-3]   */
+    double least_lambda;    /*                                                            [1e-15]  */
+    size_t max_evaluations; /* values and bends in one step, and perhaps one more         [60]     */
+    size_t most_dense;      /* more parameters than this: no matrices                     [4000]   */
+    size_t max_products;    /* in one solution of a linear system without matrices        [200]    */
+    double residual;        /* of such a solution, beside its right-hand side             [0.01]   */
+    double tolerance; /* done when |g|_inf <= tolerance max(1, |f|)  [0: when rounding stops it] */
 } kan_lm_options;
 
 /* One step in outcome: */
@@ -76,15 +86,18 @@ typedef struct kan_lm {
     size_t evaluations; /* values, linearizations and bends so far                        */
     double f;           /* value at x                                                     */
     double lambda, nu;
-    double *g; /* [n] gradient where H was last computed                         */
-    double *H; /* [n][n]                                                         */
-    double *L; /* [n][n] scratch, as are those below                             */
-    double *scale, *p, *q, *b, *x_trial; /* [n]                                          */
-    size_t *active; /* [n] parameters that take part                                  */
+    double *g; /* [n] gradient where H was last computed                     */
+    double *d; /* [n] diagonal of H there                                    */
+    double *H; /* [n][n], NULL with more than most_dense parameters          */
+    double *L; /* [n][n] or NULL, scratch, as are those below                */
+    double *scale, *p, *q, *b, *x_trial; /* [n]                                           */
+    double *r, *s, *v, *Hv; /* [n] of conjugate gradients; NULL with matrices             */
+    size_t products;        /* with H so far, without matrices                            */
+    size_t *active;         /* [n] parameters that take part                                  */
     size_t n_active;
 } kan_lm;
 
-/* Two matrices of n times n doubles. NULL when memory is short. */
+/* Two matrices of n times n doubles, where n is not more than most_dense. NULL when memory is short. */
 kan_lm *kan_lm_alloc(size_t n, const kan_lm_options *options);
 void kan_lm_free(kan_lm *lm);
 

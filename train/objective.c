@@ -8,7 +8,7 @@
 /* ---- memory ------------------------------------------------------------------------------------- */
 
 kan_status objective_alloc(objective *o, kan_model *m, const kan_loss *loss, double penalty,
-                           const kan_dataset *d, size_t most_rows, bool curved) {
+                           const kan_dataset *d, size_t most_rows, objective_matrix matrix) {
     *o = (objective){.model = m, .loss = loss, .penalty = penalty, .block = most_rows};
     o->x = kan_work_alloc(o->block * m->n_in);
     o->y = kan_work_alloc(o->block * kan_dataset_y_width(d));
@@ -16,9 +16,9 @@ kan_status objective_alloc(objective *o, kan_model *m, const kan_loss *loss, dou
     o->y_hat = kan_work_alloc(o->block * m->n_out);
     o->dy = kan_work_alloc(o->block * m->n_out);
     o->work = kan_work_alloc(kan_model_work_size(m, o->block));
-    if (curved) {
+    if (matrix != MATRIX_NONE) {
         o->beside = kan_work_alloc(o->block * m->n_out);
-        o->gn = gauss_newton_alloc(m, loss, o->block);
+        o->gn = gauss_newton_alloc(m, loss, o->block, matrix == MATRIX_PRODUCTS ? d->n : 0);
         if (!o->beside || !o->gn) return KAN_ENOMEM;
     }
     return o->x && o->y && o->weight && o->y_hat && o->dy && o->work ? KAN_OK : KAN_ENOMEM;
@@ -84,22 +84,38 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
     return loss;
 }
 
-double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H) {
+/* Value and g; and H, or where that is NULL its diagonal. */
+static double linearize(objective *o, const kan_dataset *d, double *g, double *H, double *diagonal) {
     const kan_model *m = o->model;
     const double scale = 1.0 / total_weight(d, 0, d->n, NULL);
     double loss = 0.0;
     memset(g, 0, m->n_params * sizeof *g);
-    memset(H, 0, m->n_params * m->n_params * sizeof *H);
     for (size_t first = 0; first < d->n; first += o->gn->block) {
         const samples b = gather_next(o, d, first, o->gn->block);
-        loss += gauss_newton_add(o->gn, b.n, b.x, b.y, b.weight, scale, g, H);
+        loss += H ? gauss_newton_add(o->gn, b.n, b.x, b.y, b.weight, scale, g, H)
+                  : gauss_newton_store(o->gn, first, b.n, b.x, b.y, b.weight, scale, g, diagonal);
         if (!(o->penalty > 0.0 && m->ops->penalty)) continue;
         kan_model_forward(m, b.n, b.x, o->y_hat, o->work);
         const double share = scale * total_weight(d, first, b.n, NULL);
         loss += kan_model_penalty(m, b.n, o->penalty * share, g, o->work);
     }
-    if (o->penalty > 0.0) kan_model_penalty_hessian(m, o->penalty, H);
     return loss;
+}
+
+double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H) {
+    memset(H, 0, o->model->n_params * o->model->n_params * sizeof *H);
+    const double value = linearize(o, d, g, H, NULL);
+    if (o->penalty > 0.0) kan_model_penalty_hessian(o->model, o->penalty, H);
+    return value;
+}
+
+double objective_sketch(objective *o, const kan_dataset *d, double *g, double *diagonal) {
+    memset(diagonal, 0, o->model->n_params * sizeof *diagonal);
+    return linearize(o, d, g, NULL, diagonal);
+}
+
+void objective_multiply(objective *o, const double *v, double *Hv) {
+    gauss_newton_multiply(o->gn, v, Hv);
 }
 
 /* y of a block at theta + c p; the model's theta is then that point. */

@@ -28,10 +28,13 @@ typedef struct objective {
     gauss_newton *gn; /* or NULL */
 } objective;
 
-/* Buffers for blocks of at most most_rows rows like those of d; with a Gauss-Newton matrix where `curved`. Keeps
- * model and loss. KAN_ENOMEM; objective_free is then still to be called. */
+/* Whether Gauss-Newton matrices are wanted, and if so, made or only as products with vectors. */
+typedef enum objective_matrix { MATRIX_NONE = 0, MATRIX_MADE, MATRIX_PRODUCTS } objective_matrix;
+
+/* Buffers for blocks of at most most_rows rows like those of d; a matrix is over all rows of d. Keeps model and
+ * loss. KAN_ENOMEM; objective_free is then still to be called. */
 kan_status objective_alloc(objective *o, kan_model *m, const kan_loss *loss, double penalty,
-                           const kan_dataset *d, size_t most_rows, bool curved);
+                           const kan_dataset *d, size_t most_rows, objective_matrix matrix);
 void objective_free(objective *o);
 
 /* What a pass computes: the mean loss; with the penalty in it; and the gradient of that, which is 0 for frozen
@@ -44,6 +47,10 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
 
 /* Value, gradient g and, lower triangle, Gauss-Newton matrix H [n_params][n_params] over all rows. */
 double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H);
+
+/* The same without H: its diagonal, and then, as often as wanted, Hv = H v at that theta. The penalty is not in H. */
+double objective_sketch(objective *o, const kan_dataset *d, double *g, double *diagonal);
+void objective_multiply(objective *o, const double *v, double *Hv);
 
 /* b = J^T L'' y_pp over all rows, with J = dy/dtheta, L'' the second derivative of the loss by y, and y_pp that of y along p,
  *

@@ -92,8 +92,10 @@ static kan_status alloc_buffers(kan_trainer_state *t) {
     size_t most = o->batch;
     if (o->validation && o->validation->n > most) most = o->validation->n;
     if (most > BLOCK) most = BLOCK;
-    const bool curved = o->optimizer == KAN_LM;
-    if (objective_alloc(&t->objective, m, o->loss, o->penalty, t->data, most, curved) != KAN_OK)
+    objective_matrix matrix = MATRIX_NONE;
+    if (o->optimizer == KAN_LM)
+        matrix = m->n_params <= KAN_LM_MOST_DENSE ? MATRIX_MADE : MATRIX_PRODUCTS;
+    if (objective_alloc(&t->objective, m, o->loss, o->penalty, t->data, most, matrix) != KAN_OK)
         return KAN_ENOMEM;
     t->grad = kan_work_alloc(m->n_params);
     t->best = kan_work_alloc(m->n_params);
@@ -205,6 +207,17 @@ static double lm_linearize(void *context, const double *theta, double *g, double
     return objective_linearize(&t->objective, t->data, g, H);
 }
 
+static double lm_sketch(void *context, const double *theta, double *g, double *d) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_sketch(&t->objective, t->data, g, d);
+}
+
+static void lm_multiply(void *context, const double *v, double *Hv) {
+    kan_trainer_state *t = context;
+    objective_multiply(&t->objective, v, Hv);
+}
+
 static void lm_bend(void *context, const double *theta, const double *p, double h, double *b) {
     kan_trainer_state *t = context;
     objective_bend(&t->objective, t->data, theta, p, h, b);
@@ -214,8 +227,13 @@ static kan_outcome lm_step(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     kan_report *report = &trainer->report;
     const size_t n_params = t->model->n_params, limit = t->options.evaluations;
-    const kan_lm_function f = {t, lm_value, lm_linearize, lm_bend,
-                               t->objective.frozen ? t->model->trainable : NULL};
+    const kan_lm_function f = {.context = t,
+                               .value = lm_value,
+                               .linearize = lm_linearize,
+                               .sketch = lm_sketch,
+                               .multiply = lm_multiply,
+                               .bend = lm_bend,
+                               .movable = t->objective.frozen ? t->model->trainable : NULL};
     if (limit > 0) { /* the trials may not go past the limit */
         const size_t used = t->lm->evaluations + 1, usual = KAN_LM_MAX_EVALUATIONS;
         const size_t left = limit > used ? limit - used : 1;
