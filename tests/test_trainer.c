@@ -152,6 +152,27 @@ Test(trainer, lm_never_returns_a_worse_loss) {
     kan_dataset_free(d);
 }
 
+/* 5001 parameters, more than have a matrix. */
+Test(trainer, lm_does_without_matrices_where_there_are_many_parameters) {
+    kan_dataset *d = make_data(60, 4);
+    static double first[5001];
+    for (size_t threads = 1; threads <= 3; threads += 2) {
+        kan_mlp *mlp = kan_mlp_alloc(
+            &(kan_mlp_config){.width = {N_IN, 1000, 1}, .activation = KAN_TANH, .seed = 3});
+        kan_model *m = kan_mlp_model(mlp);
+        cr_assert(eq(sz, m->n_params, sizeof first / sizeof *first));
+        kan_parallel_set_threads(threads);
+        kan_report report;
+        const kan_train_options options = {.optimizer = KAN_LM, .steps = 12};
+        cr_assert(eq(int, kan_trainer_fit(m, d, &options, &report, NULL), KAN_OK));
+        cr_assert(lt(dbl, sqrt(report.loss), 1e-2), "rmse %g", sqrt(report.loss));
+        if (threads == 1) memcpy(first, m->theta, sizeof first);
+        cr_assert(memcmp(first, m->theta, sizeof first) == 0, "%zu threads", threads);
+        kan_mlp_free(mlp);
+    }
+    kan_dataset_free(d);
+}
+
 static double plain_loss(size_t batch, size_t n_out, const double *y_hat, const double *y,
                          const double *weight, double scale, double *dy) {
     return kan_loss_mse->eval(batch, n_out, y_hat, y, weight, scale, dy);
