@@ -154,7 +154,7 @@ typedef struct choice {
 static const choice tasks = {{"regression", "classification"}};
 static const choice bases = {{"silu", "identity", "zero"}};
 static const choice activations = {{"silu", "tanh", "relu", "gelu", "sigmoid"}};
-static const choice optimizers = {{"lbfgs", "adam"}};
+static const choice optimizers = {{"lbfgs", "adam", "lm"}};
 static const choice precisions = {{"double", "single"}};
 
 typedef struct entry {
@@ -204,8 +204,9 @@ static const entry entries[] = {
     {OPTIONS_MODEL, "precision", "NAME",
      "Precision of what a model computes inside: double, single; single is for Adam [double]",
      .kind = CHOICE, .choice = &precisions},
-    {OPTIONS_TRAINING, "optimizer", "NAME", "lbfgs or adam [lbfgs up to 5000 training rows]",
-     .kind = CHOICE, .choice = &optimizers},
+    {OPTIONS_TRAINING, "optimizer", "NAME",
+     "lbfgs, adam or lm, Levenberg-Marquardt [lbfgs up to 5000 training rows]", .kind = CHOICE,
+     .choice = &optimizers},
     {OPTIONS_TRAINING, "rate", "F", "Learning rate of Adam [0.01]", .kind = REAL, .at = AT(rate),
      .lo = 1e-12, .hi = 10},
     {OPTIONS_TRAINING, "batch", "N", "Rows in a step of Adam [64 or 128]", .kind = SIZE,

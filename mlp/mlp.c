@@ -91,6 +91,9 @@ static const kan_model_ops mlp_ops = {.name = "mlp",
                                       .forward = forward,
                                       .backward = backward,
                                       .gradient = gradient,
+                                      .jacobian_runs = mlp_jacobian_runs,
+                                      .jacobian_work_size = mlp_jacobian_work_size,
+                                      .jacobian = mlp_jacobian,
                                       .save = mlp_save};
 
 /* Places of the parameters in theta and of the levels in work. */

@@ -7,60 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gsl/gsl_multifit.h>
-
 #include "core/parallel.h"
 #include "core/random.h"
 #include "kan/net.h"
 #include "mlp/mlp.h"
-#include "support/alloc.h"
+#include "tests/support/alloc.h"
+#include "tests/support/trainer_cases.h"
 #include "train/trainer.h"
-
-enum { N_IN = 3, N = 300 };
-
-/* y = 1.7 x0 - 0.4 x1 + 0.3 + a bend that no line follows, inputs uniform on [-1, 1]. */
-static kan_dataset *make_data(size_t n, uint64_t seed) {
-    kan_dataset *d = kan_dataset_alloc(KAN_REGRESSION, n, N_IN, 1, false);
-    kan_random random = kan_random_seed(seed, 0);
-    for (size_t s = 0; s < n; ++s) {
-        double *x = d->x + s * N_IN;
-        for (size_t i = 0; i < N_IN; ++i) x[i] = 2.0 * kan_random_uniform(&random) - 1.0;
-        d->y[s] = 1.7 * x[0] - 0.4 * x[1] + 0.3 + 0.5 * sin(3.0 * x[2]) * x[0];
-    }
-    return d;
-}
-
-static kan_mlp *make_line(void) {
-    return kan_mlp_alloc(&(kan_mlp_config){.width = {N_IN, 1}, .seed = 3});
-}
-
-static kan_net *make_net(void) {
-    return kan_net_alloc(&(kan_net_config){.width = {N_IN, 4, 1}, .n_cells = 4, .seed = 5});
-}
-
-/* The weighted least-squares line by GSL's singular value decomposition: three slopes and the constant.
- */
-static void gsl_line(const kan_dataset *d, double *c) {
-    gsl_matrix *x = gsl_matrix_alloc(d->n, N_IN + 1), *cov = gsl_matrix_alloc(N_IN + 1, N_IN + 1);
-    gsl_vector *w = gsl_vector_alloc(d->n), *y = gsl_vector_alloc(d->n),
-               *solution = gsl_vector_alloc(N_IN + 1);
-    gsl_multifit_linear_workspace *work = gsl_multifit_linear_alloc(d->n, N_IN + 1);
-    double chisq;
-    for (size_t s = 0; s < d->n; ++s) {
-        for (size_t i = 0; i < N_IN; ++i) gsl_matrix_set(x, s, i, d->x[s * N_IN + i]);
-        gsl_matrix_set(x, s, N_IN, 1.0);
-        gsl_vector_set(y, s, d->y[s]);
-        gsl_vector_set(w, s, d->weight ? d->weight[s] : 1.0);
-    }
-    gsl_multifit_wlinear(x, w, y, solution, cov, &chisq, work);
-    for (size_t i = 0; i <= N_IN; ++i) c[i] = gsl_vector_get(solution, i);
-    gsl_multifit_linear_free(work);
-    gsl_vector_free(solution);
-    gsl_vector_free(y);
-    gsl_vector_free(w);
-    gsl_matrix_free(cov);
-    gsl_matrix_free(x);
-}
 
 /* An MLP without hidden levels is linear regression; L-BFGS stops where the loss no longer resolves a
  * step, that is at errors of about sqrt(DBL_EPSILON). */
@@ -151,7 +104,7 @@ Test(trainer, keeps_the_parameters_that_were_best_on_the_validation_rows) {
 }
 
 Test(trainer, frozen_parameters_stay_to_the_bit) {
-    for (int optimizer = KAN_LBFGS; optimizer <= KAN_ADAM; ++optimizer) {
+    for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; ++optimizer) {
         kan_dataset *d = make_data(N, 1);
         kan_net *net = make_net();
         kan_model *m = kan_net_model(net);
@@ -203,12 +156,32 @@ static double ridge_penalty(const void *self, size_t batch, double weight, doubl
     return weight * r->theta[0] * r->theta[0];
 }
 
+static void ridge_penalty_hessian(const void *self, double weight, double *hessian) {
+    (void)self;
+    hessian[0] += weight * 2.0;
+}
+static size_t ridge_jacobian_runs(const void *self, size_t *lengths) {
+    (void)self;
+    if (lengths) lengths[0] = 1;
+    return 1;
+}
+static void ridge_jacobian(const void *self, size_t batch, const double *x, double *y, uint32_t *starts,
+                           double *values, double *work) {
+    const ridge *r = self;
+    (void)work;
+    for (size_t s = 0; s < batch; ++s) y[s] = r->theta[0] * x[s], starts[s] = 0, values[s] = x[s];
+}
+
 Test(trainer, a_penalty_counts_once_however_many_blocks_there_are) {
     static const kan_model_ops ops = {.name = "ridge",
                                       .work_size = ridge_work,
                                       .forward = ridge_forward,
                                       .backward = ridge_backward,
-                                      .penalty = ridge_penalty};
+                                      .penalty = ridge_penalty,
+                                      .penalty_hessian = ridge_penalty_hessian,
+                                      .jacobian_runs = ridge_jacobian_runs,
+                                      .jacobian_work_size = ridge_work,
+                                      .jacobian = ridge_jacobian};
     for (size_t n = 100; n <= 2600; n += 2500) {
         ridge r = {.theta = {0.1}, .trainable = {1}};
         r.model = (kan_model){&ops, &r, 1, 1, 1, r.theta, r.trainable};
@@ -218,8 +191,12 @@ Test(trainer, a_penalty_counts_once_however_many_blocks_there_are) {
             d->x[s] = sin(0.7 * (double)s), d->y[s] = 2.385 * d->x[s] + 0.1 * cos(1.3 * (double)s);
             xx += d->x[s] * d->x[s] / (double)n, xy += d->x[s] * d->y[s] / (double)n;
         }
-        kan_trainer_fit(&r.model, d, &(kan_train_options){.penalty = 0.25}, NULL, NULL);
-        cr_assert(epsilon_eq(dbl, r.theta[0], xy / (xx + 0.25), 1e-7), "%zu rows", n);
+        for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; optimizer += KAN_LM) {
+            r.theta[0] = 0.1;
+            const kan_train_options options = {.optimizer = (kan_optimizer)optimizer, .penalty = 0.25};
+            kan_trainer_fit(&r.model, d, &options, NULL, NULL);
+            cr_assert(epsilon_eq(dbl, r.theta[0], xy / (xx + 0.25), 1e-7), "%zu rows", n);
+        }
         kan_dataset_free(d);
     }
 }
@@ -234,6 +211,10 @@ Test(trainer, stops_where_it_is_told_to) {
     kan_trainer_fit(kan_net_model(net), d, &(kan_train_options){.steps = 1000, .evaluations = 60},
                     &report, NULL);
     cr_assert(eq(sz, report.evaluations, 60));
+    kan_trainer_fit(kan_net_model(net), d,
+                    &(kan_train_options){.optimizer = KAN_LM, .steps = 1000, .evaluations = 20},
+                    &report, NULL);
+    cr_assert(report.evaluations == 20 || report.evaluations == 21, "%zu", report.evaluations);
     const volatile sig_atomic_t stop = 1;
     kan_trainer_fit(kan_net_model(net), d, &(kan_train_options){.steps = 1000, .stop = &stop}, &report,
                     NULL);
@@ -244,7 +225,7 @@ Test(trainer, stops_where_it_is_told_to) {
 }
 
 Test(trainer, a_loss_that_is_not_finite_is_said_and_the_parameters_stay_finite) {
-    for (int optimizer = KAN_LBFGS; optimizer <= KAN_ADAM; ++optimizer) {
+    for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; ++optimizer) {
         kan_dataset *d = make_data(N, 1);
         kan_net *net = make_net();
         kan_model *m = kan_net_model(net);
@@ -260,7 +241,7 @@ Test(trainer, a_loss_that_is_not_finite_is_said_and_the_parameters_stay_finite) 
 }
 
 Test(trainer, a_step_allocates_nothing) {
-    for (int optimizer = KAN_LBFGS; optimizer <= KAN_ADAM; ++optimizer) {
+    for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; ++optimizer) {
         kan_dataset *d = make_data(N, 1), *v = make_data(50, 2);
         kan_net *net = make_net();
         const kan_train_options options = {
@@ -294,7 +275,7 @@ static void train_with(size_t threads, kan_optimizer optimizer, double *theta) {
 }
 
 Test(trainer, any_number_of_threads_gives_the_same_bits) {
-    for (int optimizer = KAN_LBFGS; optimizer <= KAN_ADAM; ++optimizer) {
+    for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; ++optimizer) {
         memset(final_bits, 0, sizeof final_bits);
         train_with(1, (kan_optimizer)optimizer, final_bits);
         cr_assert(final_bits[0] != 0.0);
@@ -319,7 +300,7 @@ static kan_status attempt(void *context) {
 Test(trainer, every_allocation_may_fail) {
     shared_data = make_data(50, 1);
     shared_net = make_net();
-    for (int optimizer = KAN_LBFGS; optimizer <= KAN_ADAM; ++optimizer) {
+    for (int optimizer = KAN_LBFGS; optimizer <= KAN_LM; ++optimizer) {
         shared_optimizer = (kan_optimizer)optimizer;
         alloc_fail_every(attempt, NULL);
     }

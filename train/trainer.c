@@ -13,29 +13,28 @@
 #include "core/work.h"
 #include "train/adam.h"
 #include "train/lbfgs.h"
+#include "train/lm.h"
+#include "train/objective.h"
 #include "train/vector_kernel.h"
 
 static const double pi = 3.14159265358979323846;
 
-/* Rows that go through the model at once: bounds the working memory, and sums over more rows are sums
- * over blocks in their order. */
+/* Rows that go through the model at once: bounds the working memory. */
 enum { BLOCK = 1024 };
 
 struct kan_trainer_state {
     kan_model *model;
     const kan_dataset *data;
     kan_train_options options; /* defaults filled in */
-    size_t block;              /* rows of the buffers */
-    double *x, *y, *weight;    /* a block of samples, gathered                           */
-    double *y_hat, *dy, *work; /* what the model makes of it                             */
-    double *grad;              /* [n_params]                                             */
-    double *theta;             /* [n_params] L-BFGS: the point it moves                  */
-    bool frozen;               /* some entry of theta is not trainable                   */
-    double *best;              /* [n_params] best parameters so far                      */
-    size_t *rows;              /* [n] Adam: order of the rows in this epoch              */
+    objective objective;
+    double *grad;  /* [n_params]                                             */
+    double *theta; /* [n_params] L-BFGS, LM: the point they move             */
+    double *best;  /* [n_params] best parameters so far                      */
+    size_t *rows;  /* [n] Adam: order of the rows in this epoch              */
     kan_random random;
     kan_adam *adam;
     kan_lbfgs *lbfgs;
+    kan_lm *lm;
     kan_record *history;
     size_t looks_without_gain; /* at the validation rows */
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
@@ -60,58 +59,6 @@ static kan_train_options with_defaults(const kan_train_options *given, const kan
     return o;
 }
 
-/* ---- a pass over rows --------------------------------------------------------------------------- */
-
-/* The samples of a block: pointers into the data where they lie there as they are needed, else
- * gathered. */
-typedef struct samples {
-    const double *x, *y, *weight;
-} samples;
-
-static samples gather(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
-                      const size_t *rows) {
-    if (!rows && d->x) {
-        const double *weight = d->weight ? d->weight + first : NULL;
-        return (samples){d->x + first * d->n_in, d->y + first * kan_dataset_y_width(d), weight};
-    }
-    kan_dataset_batch(d, first, n, rows ? rows + first : NULL, t->x, t->y, t->weight);
-    return (samples){t->x, t->y, d->weight ? t->weight : NULL};
-}
-
-static double total_weight(const kan_dataset *d, size_t first, size_t n, const size_t *rows) {
-    if (!d->weight) return (double)n;
-    double sum = 0.0;
-    for (size_t s = first; s < first + n; ++s) sum += d->weight[rows ? rows[s] : s];
-    return sum;
-}
-
-/* Mean loss of n rows from `first` on (of the list `rows`, or of the data) and, unless grad is NULL,
- * its gradient, with the penalty in both; frozen parameters get zero. */
-static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
-                   const size_t *rows, double *grad) {
-    const kan_model *m = t->model;
-    const double scale = 1.0 / total_weight(d, first, n, rows), penalty = t->options.penalty;
-    double loss = 0.0;
-    if (grad && penalty > 0.0) memset(grad, 0, m->n_params * sizeof *grad);
-    for (size_t done = 0; done < n; done += t->block) {
-        const size_t size = n - done < t->block ? n - done : t->block;
-        const samples b = gather(t, d, first + done, size, rows);
-        kan_model_forward(m, size, b.x, t->y_hat, t->work);
-        loss += t->options.loss->eval(size, m->n_out, t->y_hat, b.y, b.weight, scale,
-                                      grad ? t->dy : NULL);
-        if (!grad) continue;
-        const double share = scale * total_weight(d, first + done, size, rows);
-        if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
-        if (done == 0 && penalty == 0.0)
-            kan_model_gradient(m, size, b.x, t->dy, grad, NULL, t->work);
-        else
-            kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
-    }
-    for (size_t p = 0; grad && t->frozen && p < m->n_params; ++p)
-        if (!m->trainable[p]) grad[p] = 0.0;
-    return loss;
-}
-
 KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
 
 static double norm(size_t n, const double *v) {
@@ -128,37 +75,38 @@ static kan_status alloc_optimizer(kan_trainer_state *t) {
         t->rows = malloc(t->data->n * sizeof *t->rows);
         if (!t->rows) return KAN_ENOMEM;
         for (size_t s = 0; s < t->data->n; ++s) t->rows[s] = s;
-    } else {
-        t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
-        t->theta = kan_work_alloc(n_params);
-        if (!t->theta) return KAN_ENOMEM;
+        return t->adam ? KAN_OK : KAN_ENOMEM;
     }
-    return t->adam || t->lbfgs ? KAN_OK : KAN_ENOMEM;
+    t->theta = kan_work_alloc(n_params);
+    if (o->optimizer == KAN_LM) {
+        t->lm = kan_lm_alloc(n_params, NULL);
+        return t->theta && t->lm ? KAN_OK : KAN_ENOMEM;
+    }
+    t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
+    return t->theta && t->lbfgs ? KAN_OK : KAN_ENOMEM;
 }
 
 static kan_status alloc_buffers(kan_trainer_state *t) {
-    const kan_model *m = t->model;
-    size_t most = t->options.batch;
-    if (t->options.validation && t->options.validation->n > most) most = t->options.validation->n;
-    t->block = most < BLOCK ? most : BLOCK;
-    t->x = kan_work_alloc(t->block * m->n_in);
-    t->y = kan_work_alloc(t->block * kan_dataset_y_width(t->data));
-    t->weight = kan_work_alloc(t->block);
-    t->y_hat = kan_work_alloc(t->block * m->n_out);
-    t->dy = kan_work_alloc(t->block * m->n_out);
-    t->work = kan_work_alloc(kan_model_work_size(m, t->block));
+    kan_model *m = t->model;
+    const kan_train_options *o = &t->options;
+    size_t most = o->batch;
+    if (o->validation && o->validation->n > most) most = o->validation->n;
+    if (most > BLOCK) most = BLOCK;
+    objective_matrix matrix = MATRIX_NONE;
+    if (o->optimizer == KAN_LM)
+        matrix = m->n_params <= KAN_LM_MOST_DENSE ? MATRIX_MADE : MATRIX_PRODUCTS;
+    if (objective_alloc(&t->objective, m, o->loss, o->penalty, t->data, most, matrix) != KAN_OK)
+        return KAN_ENOMEM;
     t->grad = kan_work_alloc(m->n_params);
     t->best = kan_work_alloc(m->n_params);
     t->history = calloc(t->options.steps, sizeof *t->history);
-    const bool all = t->x && t->y && t->weight && t->y_hat && t->dy && t->work && t->grad && t->best &&
-                     t->history;
-    return all ? KAN_OK : KAN_ENOMEM;
+    return t->grad && t->best && t->history ? KAN_OK : KAN_ENOMEM;
 }
 
 /* What the trainer keeps of theta and of what may move in it. */
 static void look_at_model(kan_trainer_state *t) {
     const size_t n_params = t->model->n_params;
-    t->frozen = kan_model_n_trainable(t->model) < n_params;
+    t->objective.frozen = kan_model_n_trainable(t->model) < n_params;
     memcpy(t->best, t->model->theta, n_params * sizeof *t->best);
     if (t->theta) memcpy(t->theta, t->model->theta, n_params * sizeof *t->theta);
 }
@@ -177,13 +125,19 @@ static void start(kan_trainer *trainer) {
 kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                                kan_error *error) {
     assert(data->n > 0 && data->n_in == m->n_in && data->n_out == m->n_out);
+    const kan_train_options o = with_defaults(options, data);
+    if (o.optimizer == KAN_LM && !o.loss->root) {
+        kan_status_fail(error, KAN_ECONFIG, "Levenberg-Marquardt: the loss %s has no Gauss-Newton form",
+                        o.loss->name);
+        return NULL;
+    }
     kan_trainer *trainer = calloc(1, sizeof *trainer);
     kan_trainer_state *t = calloc(1, sizeof *t);
     if (trainer && t) {
         trainer->state = t;
         t->model = m;
         t->data = data;
-        t->options = with_defaults(options, data);
+        t->options = o;
         if (alloc_buffers(t) == KAN_OK && alloc_optimizer(t) == KAN_OK) {
             start(trainer);
             return trainer;
@@ -200,12 +154,7 @@ void kan_trainer_free(kan_trainer *trainer) {
     if (!trainer) return;
     kan_trainer_state *t = trainer->state;
     if (t) {
-        kan_work_free(t->x);
-        kan_work_free(t->y);
-        kan_work_free(t->weight);
-        kan_work_free(t->y_hat);
-        kan_work_free(t->dy);
-        kan_work_free(t->work);
+        objective_free(&t->objective);
         kan_work_free(t->grad);
         kan_work_free(t->theta);
         kan_work_free(t->best);
@@ -213,6 +162,7 @@ void kan_trainer_free(kan_trainer *trainer) {
         free(t->history);
         kan_adam_free(t->adam);
         kan_lbfgs_free(t->lbfgs);
+        kan_lm_free(t->lm);
     }
     free(t);
     free(trainer);
@@ -223,7 +173,7 @@ void kan_trainer_free(kan_trainer *trainer) {
 static double full_loss(void *context, const double *theta, double *gradient) {
     kan_trainer_state *t = context;
     memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
-    return pass(t, t->data, 0, t->data->n, NULL, gradient);
+    return objective_pass(&t->objective, t->data, 0, t->data->n, NULL, AIM_GRADIENT, gradient);
 }
 
 static kan_outcome lbfgs_step(kan_trainer *trainer) {
@@ -242,6 +192,60 @@ static kan_outcome lbfgs_step(kan_trainer *trainer) {
     report->gradient_norm = norm(n_params, t->lbfgs->g);
     if (outcome == KAN_LBFGS_CONVERGED) return KAN_CONVERGED;
     if (outcome == KAN_LBFGS_STALLED) return KAN_STALLED;
+    return KAN_RUNNING;
+}
+
+static double lm_value(void *context, const double *theta) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_pass(&t->objective, t->data, 0, t->data->n, NULL, AIM_VALUE, t->grad);
+}
+
+static double lm_linearize(void *context, const double *theta, double *g, double *H) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_linearize(&t->objective, t->data, g, H);
+}
+
+static double lm_sketch(void *context, const double *theta, double *g, double *d) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_sketch(&t->objective, t->data, g, d);
+}
+
+static void lm_multiply(void *context, const double *v, double *Hv) {
+    kan_trainer_state *t = context;
+    objective_multiply(&t->objective, v, Hv);
+}
+
+static void lm_bend(void *context, const double *theta, const double *p, double h, double *b) {
+    kan_trainer_state *t = context;
+    objective_bend(&t->objective, t->data, theta, p, h, b);
+}
+
+static kan_outcome lm_step(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    const size_t n_params = t->model->n_params, limit = t->options.evaluations;
+    const kan_lm_function f = {.context = t,
+                               .value = lm_value,
+                               .linearize = lm_linearize,
+                               .sketch = lm_sketch,
+                               .multiply = lm_multiply,
+                               .bend = lm_bend,
+                               .movable = t->objective.frozen ? t->model->trainable : NULL};
+    if (limit > 0) { /* the trials may not go past the limit */
+        const size_t used = t->lm->evaluations + 1, usual = KAN_LM_MAX_EVALUATIONS;
+        const size_t left = limit > used ? limit - used : 1;
+        t->lm->options.max_evaluations = left < usual ? left : usual;
+    }
+    const kan_lm_outcome outcome = kan_lm_step(t->lm, &f, t->theta);
+    memcpy(t->model->theta, t->theta, n_params * sizeof *t->theta);
+    report->evaluations = t->lm->evaluations;
+    report->loss = t->lm->f;
+    report->gradient_norm = outcome == KAN_LM_NONFINITE ? NAN : norm(n_params, t->lm->g);
+    if (outcome == KAN_LM_CONVERGED) return KAN_CONVERGED;
+    if (outcome == KAN_LM_STALLED) return KAN_STALLED;
     return KAN_RUNNING;
 }
 
@@ -271,13 +275,14 @@ static kan_outcome adam_step(kan_trainer *trainer) {
                  size = n - first < batch ? n - first : batch;
     if (first == 0 && report->steps > 1) end_epoch(trainer);
     if (first == 0 && n_batches > 1) kan_random_shuffle(&t->random, n, t->rows);
-    report->loss = pass(t, t->data, first, size, n_batches > 1 ? t->rows : NULL, t->grad);
+    report->loss = objective_pass(&t->objective, t->data, first, size, n_batches > 1 ? t->rows : NULL,
+                                  AIM_GRADIENT, t->grad);
     report->gradient_norm = norm(t->model->n_params, t->grad);
     ++report->evaluations;
     t->epoch_loss += report->loss * (double)size;
     if (isfinite(report->gradient_norm))
         kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad,
-                      t->frozen ? t->model->trainable : NULL, t->model->theta);
+                      t->objective.frozen ? t->model->trainable : NULL, t->model->theta);
     return KAN_RUNNING;
 }
 
@@ -287,7 +292,8 @@ static kan_outcome look(kan_trainer *trainer) {
     kan_report *report = &trainer->report;
     const kan_dataset *v = t->options.validation;
     if (!v && t->options.optimizer == KAN_ADAM) return KAN_RUNNING;
-    const double value = v ? pass(t, v, 0, v->n, NULL, NULL) : report->loss;
+    const double value = v ? objective_pass(&t->objective, v, 0, v->n, NULL, AIM_LOSS, NULL)
+                           : report->loss;
     if (v) report->validation = value;
     if (value < report->best) {
         report->best = value;
@@ -326,7 +332,7 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
     kan_report *report = &trainer->report;
     if (report->outcome != KAN_RUNNING) return KAN_OK;
     ++report->steps;
-    report->outcome = t->options.optimizer == KAN_ADAM ? adam_step(trainer) : lbfgs_step(trainer);
+    report->outcome = t->adam ? adam_step(trainer) : t->lm ? lm_step(trainer) : lbfgs_step(trainer);
     if (!isfinite(report->loss) || !isfinite(report->gradient_norm)) return nonfinite(trainer, error);
 
     const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
@@ -347,6 +353,7 @@ void kan_trainer_reset(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     if (t->adam) kan_adam_reset(t->adam);
     if (t->lbfgs) kan_lbfgs_reset(t->lbfgs);
+    if (t->lm) kan_lm_reset(t->lm);
     look_at_model(t);
     trainer->report.best = INFINITY;
     t->looks_without_gain = 0;
@@ -363,8 +370,9 @@ void kan_trainer_finish(kan_trainer *trainer) {
 
 kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                            kan_report *report, kan_error *error) {
-    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error);
-    if (!trainer) return KAN_ENOMEM;
+    kan_error reason = {KAN_OK, ""};
+    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error ? error : &reason);
+    if (!trainer) return error ? error->status : reason.status;
     kan_status status = KAN_OK;
     while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING)
         status = kan_trainer_step(trainer, error);

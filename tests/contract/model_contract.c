@@ -1,150 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/contract/model_contract.h"
 
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
-
 #include <dirent.h>
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/parallel.h"
-#include "core/random.h"
-#include "core/work.h"
-#include "tests/support/alloc.h"
-
-/* ---- one batch and what a model makes of it ----------------------------------------------------- */
-
-typedef struct pass {
-    size_t batch, n_x, n_y, n_params, n_work;
-    double *x, *dy;               /* drawn at random      */
-    double *y, *grad, *dx, *work; /* made by run()         */
-} pass;
-
-static double *numbers(size_t n) {
-    double *values = kan_work_alloc(n);
-    cr_assert(values != NULL, "no memory for %zu numbers", n);
-    return values;
-}
-
-static void fill(size_t n, double value, double *values) {
-    for (size_t j = 0; j < n; ++j) values[j] = value;
-}
-
-static void draw(kan_random *random, size_t n, double lo, double hi, double *values) {
-    for (size_t j = 0; j < n; ++j) values[j] = lo + (hi - lo) * kan_random_uniform(random);
-}
-
-static pass pass_alloc(const kan_model *m, size_t batch) {
-    pass p = {.batch = batch, .n_params = m->n_params, .n_work = kan_model_work_size(m, batch)};
-    p.n_x = batch * m->n_in, p.n_y = batch * m->n_out;
-    p.x = numbers(p.n_x), p.dx = numbers(p.n_x);
-    p.y = numbers(p.n_y), p.dy = numbers(p.n_y);
-    p.grad = numbers(p.n_params), p.work = numbers(p.n_work);
-    return p;
-}
-
-static void pass_free(pass *p) {
-    double *arrays[] = {p->x, p->dx, p->y, p->dy, p->grad, p->work};
-    for (size_t j = 0; j < sizeof arrays / sizeof *arrays; ++j) kan_work_free(arrays[j]);
-}
-
-/* A batch of the contract's size, x and dy drawn from a stream of its seed. */
-static pass pass_draw(const kan_model *m, const model_contract *c, uint64_t stream) {
-    pass p = pass_alloc(m, c->batch);
-    kan_random random = kan_random_seed(c->seed, stream);
-    draw(&random, p.n_x, c->lo, c->hi, p.x);
-    draw(&random, p.n_y, -1.0, 1.0, p.dy);
-    return p;
-}
-
-/* Forward and backward from a zero gradient; outputs and work hold NaN before. */
-static void run(const kan_model *m, pass *p) {
-    fill(p->n_work, NAN, p->work);
-    fill(p->n_y, NAN, p->y);
-    fill(p->n_x, NAN, p->dx);
-    fill(p->n_params, 0.0, p->grad);
-    kan_model_forward(m, p->batch, p->x, p->y, p->work);
-    kan_model_backward(m, p->batch, p->x, p->dy, p->grad, p->dx, p->work);
-}
-
-static void assert_same_bits(const char *what, size_t n, const double *a, const double *b) {
-    for (size_t j = 0; j < n; ++j)
-        cr_assert(memcmp(a + j, b + j, sizeof *a) == 0, "%s, entry %zu: %.17g and %.17g", what, j, a[j],
-                  b[j]);
-}
-
-/* ---- the reference ------------------------------------------------------------------------------ */
-
-/* loss = sum over samples and outputs of dy y, in long double, and what it takes to bound errors. */
-typedef struct reference {
-    const kan_model *m;
-    const model_contract *c;
-    const pass *p;
-    long double *theta, *x;           /* as they are                                         */
-    long double *v_theta, *v_x;       /* a direction                                         */
-    long double *at_theta, *at_x, *y; /* scratch                                             */
-    double *magnitude;                /* [batch] of each sample                              */
-    double total;                     /* sum over samples and outputs of |dy| magnitude      */
-} reference;
-
-static long double *long_numbers(size_t n, const double *values) {
-    long double *copy = calloc(n + 1, sizeof *copy);
-    cr_assert(copy != NULL, "no memory for %zu numbers", n);
-    for (size_t j = 0; values && j < n; ++j) copy[j] = values[j];
-    return copy;
-}
-
-static reference reference_alloc(const kan_model *m, const model_contract *c, const pass *p) {
-    reference r = {.m = m, .c = c, .p = p};
-    r.theta = long_numbers(p->n_params, m->theta), r.x = long_numbers(p->n_x, p->x);
-    r.v_theta = long_numbers(p->n_params, NULL), r.v_x = long_numbers(p->n_x, NULL);
-    r.at_theta = long_numbers(p->n_params, NULL), r.at_x = long_numbers(p->n_x, NULL);
-    r.y = long_numbers(m->n_out, NULL);
-    r.magnitude = numbers(p->batch);
-    for (size_t s = 0; s < p->batch; ++s) {
-        r.magnitude[s] = (double)c->reference(c->context, r.theta, r.x + s * m->n_in, r.y);
-        for (size_t o = 0; o < m->n_out; ++o) r.total += fabs(p->dy[s * m->n_out + o]) * r.magnitude[s];
-    }
-    cr_assert(isfinite(r.total) && r.total > 0.0, "the reference gives no magnitudes");
-    return r;
-}
-
-static void reference_free(reference *r) {
-    long double *arrays[] = {r->theta, r->x, r->v_theta, r->v_x, r->at_theta, r->at_x, r->y};
-    for (size_t j = 0; j < sizeof arrays / sizeof *arrays; ++j) free(arrays[j]);
-    kan_work_free(r->magnitude);
-}
-
-/* The part that rows first .. first+n-1 have in the loss at theta + t v_theta, x + t v_x. */
-static long double loss(reference *r, size_t first, size_t n, long double t) {
-    const size_t n_in = r->m->n_in, n_out = r->m->n_out;
-    long double sum = 0.0L;
-    for (size_t p = 0; p < r->p->n_params; ++p) r->at_theta[p] = r->theta[p] + t * r->v_theta[p];
-    for (size_t s = first; s < first + n; ++s) {
-        for (size_t i = s * n_in; i < (s + 1) * n_in; ++i) r->at_x[i] = r->x[i] + t * r->v_x[i];
-        r->c->reference(r->c->context, r->at_theta, r->at_x + s * n_in, r->y);
-        for (size_t o = 0; o < n_out; ++o) sum += r->p->dy[s * n_out + o] * r->y[o];
-    }
-    return sum;
-}
-
-/* d(loss)/dt at t = 0 by (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, whose error is of order h^4. */
-static double derivative(reference *r, size_t first, size_t n) {
-    const long double h = r->c->step;
-    const long double near = loss(r, first, n, h) - loss(r, first, n, -h);
-    const long double far = loss(r, first, n, 2 * h) - loss(r, first, n, -2 * h);
-    return (double)((8 * near - far) / (12 * h));
-}
-
-/* Error of a derivative: rounding of a pass, and of the differences. h^4 is below both. */
-static double derivative_tolerance(const reference *r) {
-    return r->total * (r->c->ulps * r->c->epsilon + 8.0 * (double)LDBL_EPSILON / r->c->step);
-}
+#include "tests/contract/contract_parts.h"
 
 /* ---- the checks --------------------------------------------------------------------------------- */
 
@@ -189,12 +51,6 @@ static void check_gradients(const kan_model *m, const model_contract *c) {
               tolerance);
     reference_free(&r);
     pass_free(&p);
-}
-
-static double dot(size_t n, const long double *v, const double *g, double *sum_v) {
-    long double sum = 0.0L;
-    for (size_t j = 0; j < n; ++j) sum += v[j] * g[j], *sum_v += fabs((double)v[j]);
-    return (double)sum;
 }
 
 /* u is dy. A product <v, g> collects the error of each entry of g times that of v. */
@@ -443,6 +299,8 @@ void model_contract_check(kan_model *m, const model_contract *contract) {
     check_work(m, &c);
     check_penalty(m, &c);
     check_nan(m, &c);
+    contract_check_jacobian(m, &c);
+    contract_check_jacobian_of_nan(m, &c);
     check_file(m, &c);
 }
 
@@ -456,17 +314,27 @@ static size_t count_threads(void) {
     return n;
 }
 
+/* Samples whose Jacobian is no more than some millions of numbers. */
+static size_t jacobian_batch(const kan_model *m, size_t batch) {
+    const size_t most = (1 << 22) / (m->n_out * m->n_params) + 1;
+    return batch < most ? batch : most;
+}
+
 void model_contract_check_threads(kan_model *m, const model_contract *contract) {
     const model_contract c = with_defaults(contract);
     static const size_t n_threads[] = {1, 4, 2};
-    pass p[3];
+    pass p[3], few[3];
+    jacobian j[3];
     size_t before = 0, after = 0;
     for (size_t k = 0; k < 3; ++k) {
         p[k] = pass_draw(m, &c, 11);
+        few[k] = p[k];
+        few[k].batch = jacobian_batch(m, c.batch), few[k].n_y = few[k].batch * m->n_out;
         kan_parallel_set_threads(n_threads[k]);
         if (k == 1) before = count_threads();
         run(m, &p[k]);
         if (k == 1) after = count_threads();
+        j[k] = jacobian_run(m, &few[k]);
     }
     if (kan_parallel_threads() > 1 && before > 0)
         cr_assert(after > before, "the batch is too small to use threads: %zu and %zu", before, after);
@@ -474,7 +342,12 @@ void model_contract_check_threads(kan_model *m, const model_contract *contract) 
         assert_same_bits("y with more threads", p[0].n_y, p[0].y, p[k].y);
         assert_same_bits("grad with more threads", p[0].n_params, p[0].grad, p[k].grad);
         assert_same_bits("dx with more threads", p[0].n_x, p[0].dx, p[k].dx);
+        assert_same_bits("a Jacobian's y with more threads", few[0].n_y, j[0].y, j[k].y);
+        assert_same_bits("a Jacobian with more threads", few[0].n_y * j[0].width, j[0].values,
+                         j[k].values);
+        cr_assert(memcmp(j[0].starts, j[k].starts, few[0].batch * j[0].n_runs * sizeof *j[0].starts) ==
+                  0);
     }
     for (size_t j = 0; j < p[0].n_y; ++j) cr_assert(isfinite(p[0].y[j]), "y[%zu]", j);
-    for (size_t k = 0; k < 3; ++k) pass_free(&p[k]);
+    for (size_t k = 0; k < 3; ++k) pass_free(&p[k]), jacobian_free(&j[k]);
 }
