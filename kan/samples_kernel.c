@@ -39,14 +39,6 @@ ALWAYS_INLINE const pack *const_packs(const double *x) {
     return (const pack *)(const void *)x;
 }
 
-ALWAYS_INLINE vec load(const double *from) {
-    return *(const vec_unaligned *)(const void *)from;
-}
-
-ALWAYS_INLINE void store(double *to, vec v) {
-    *(vec_unaligned *)(void *)to = v;
-}
-
 /* Rows of a square of numbers become its columns. */
 ALWAYS_INLINE void turn_square(pack row[PACK]) {
 #ifdef __AVX__
@@ -72,6 +64,14 @@ typedef __m512i places_8;
 
 ALWAYS_INLINE places_8 load_places(const uint32_t *cell) {
     return _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)cell));
+}
+
+ALWAYS_INLINE vec load(const double *from) {
+    return *(const vec_unaligned *)(const void *)from;
+}
+
+ALWAYS_INLINE void store(double *to, vec v) {
+    *(vec_unaligned *)(void *)to = v;
 }
 
 ALWAYS_INLINE vec look_up(places_8 places, const double *table) {
