@@ -12,6 +12,7 @@
 #include "core/work.h"
 #include "kan/init.h"
 #include "kan/net_private.h"
+#include "kan/penalty.h"
 #include "splines/spline.h"
 
 /* ---- configuration ------------------------------------------------------------------------------ */
@@ -235,8 +236,12 @@ static void backward(const void *self, size_t batch, const double *x, const doub
     }
 }
 
-static const kan_model_ops ops = {
-    .name = "kan", .work_size = work_size, .forward = forward, .backward = backward, .save = net_save};
+static const kan_model_ops ops = {.name = "kan",
+                                  .work_size = work_size,
+                                  .forward = forward,
+                                  .backward = backward,
+                                  .penalty = penalty_roughness,
+                                  .save = net_save};
 
 /* ---- construction ------------------------------------------------------------------------------- */
 
