@@ -508,6 +508,7 @@ static kan_status step(kan_search *s, kan_error *error) {
 }
 
 kan_status kan_search_step(kan_search *s, kan_error *error) {
+    s->model = NULL;
     if (s->phase == KAN_SEARCH_DONE) return KAN_OK;
     const kan_status status = step(s, error);
     if (status == KAN_ENOMEM) kan_status_fail(error, status, "search: out of memory");

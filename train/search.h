@@ -110,7 +110,7 @@ typedef struct kan_search {
     size_t n_stages;
     size_t best;            /* the stage whose model is the best one so far; SIZE_MAX: none        */
     kan_search_phase phase; /* of the next stage                                                   */
-    const kan_model *model; /* that of the last stage, until the next step                         */
+    const kan_model *model; /* that of the last step's stage, until the next step; NULL: it had none */
     kan_search_state *state;
 } kan_search;
 
