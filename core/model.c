@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/model.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char *const precision_names[KAN_N_PRECISIONS] = {"double", "single"};
@@ -30,6 +31,24 @@ void kan_model_backward(const kan_model *m, size_t batch, const double *x, const
 
 double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work) {
     return m->ops->penalty ? m->ops->penalty(m->self, batch, weight, grad, work) : 0.0;
+}
+
+void kan_model_penalty_hessian(const kan_model *m, double weight, double *hessian) {
+    if (m->ops->penalty_hessian) m->ops->penalty_hessian(m->self, weight, hessian);
+}
+
+size_t kan_model_jacobian_runs(const kan_model *m, size_t *lengths) {
+    return m->ops->jacobian_runs(m->self, lengths);
+}
+
+size_t kan_model_jacobian_work_size(const kan_model *m, size_t batch) {
+    return m->ops->jacobian_work_size(m->self, batch);
+}
+
+void kan_model_jacobian(const kan_model *m, size_t batch, const double *x, double *y, uint32_t *starts,
+                        double *values, double *work) {
+    assert(m->n_params <= UINT32_MAX && "parameters that 32 bits can count");
+    m->ops->jacobian(m->self, batch, x, y, starts, values, work);
 }
 
 size_t kan_model_n_trainable(const kan_model *m) {

@@ -35,7 +35,7 @@ const char *kan_model_precision_name(kan_precision precision);
 kan_precision kan_model_precision_from_name(const char *name);
 
 /* What an implementation provides; `self` is its own object. The functions below, which a user calls,
- * say what each operation does. `penalty` may be NULL. */
+ * say what each operation does. `penalty` may be NULL, and so may `penalty_hessian`. */
 typedef struct kan_model_ops {
     const char *name; /* "kan", "mlp": also the value of "model" in a model file */
     size_t (*work_size)(const void *self, size_t batch);
@@ -43,6 +43,11 @@ typedef struct kan_model_ops {
     void (*backward)(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work);
     double (*penalty)(const void *self, size_t batch, double weight, double *grad, double *work);
+    void (*penalty_hessian)(const void *self, double weight, double *hessian);
+    size_t (*jacobian_runs)(const void *self, size_t *lengths);
+    size_t (*jacobian_work_size)(const void *self, size_t batch);
+    void (*jacobian)(const void *self, size_t batch, const double *x, double *y, uint32_t *starts,
+                     double *values, double *work);
     kan_status (*save)(const void *self, kan_file *file, kan_error *error);
 } kan_model_ops;
 
@@ -75,6 +80,34 @@ void kan_model_backward(const kan_model *m, size_t batch, const double *x, const
  * matters: then a mean over its samples), after the forward and before the backward pass of that batch;
  * adds weight * dR/dtheta to grad. 0, and grad untouched, for a model that has none. */
 double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work);
+
+/* Adds weight * H to the lower triangle of hessian [n_params][n_params], row by row: H is the Hessian of
+ * that penalty, or a positive semidefinite stand-in for it. Adds nothing where the model has none, which for
+ * a penalty makes Levenberg-Marquardt steps that know its gradient alone. */
+void kan_model_penalty_hessian(const kan_model *m, double weight, double *hessian);
+
+/* The Jacobian dy/dtheta as structured rows, for least squares. The entries of a sample that may differ from
+ * zero lie in runs of neighbouring parameters: run k is lengths[k] long for every sample and output, and
+ * begins at parameter starts[s][k] of a sample. The runs of a sample ascend and do not overlap, and where
+ * those of all samples go is disjoint from run to run: starts[s][k] + lengths[k] <= starts[r][k+1]. A KAN has
+ * two runs for each input of a layer (degree + 1 basis functions, and the base weights), an MLP has one.
+ *
+ * Writes the lengths, unless that is NULL, and returns the number of runs. */
+size_t kan_model_jacobian_runs(const kan_model *m, size_t *lengths);
+
+/* Doubles of scratch for the Jacobian of a batch of that size; grows with batch. */
+size_t kan_model_jacobian_work_size(const kan_model *m, size_t batch);
+
+/* With width the sum of the lengths, from x [batch][n_in]:
+ *
+ *     y      [batch][n_out]          as from kan_model_forward, up to rounding
+ *     starts [batch][runs]
+ *     values [batch][n_out][width]   dy[s][o]/dtheta, run after run, of frozen parameters too
+ *
+ * A NaN in a row of x gives NaN in y, and starts within theta. Computed in double precision in any case.
+ * work holds kan_model_jacobian_work_size(m, batch) doubles, whatever they contain. */
+void kan_model_jacobian(const kan_model *m, size_t batch, const double *x, double *y, uint32_t *starts,
+                        double *values, double *work);
 
 /* Parameters as the project counts them: the entries of theta that are trainable. */
 size_t kan_model_n_trainable(const kan_model *m);

@@ -31,14 +31,14 @@ static const row rows[N_FAMILIES][CANDIDATES] = {
 };
 
 candidate candidates_recipe(family f, kan_optimizer optimizer, const kan_dataset *d) {
-    enum { MAX_EPOCHS = 600, MAX_ADAM_STEPS = 20000, MAX_LBFGS_STEPS = 2000, LBFGS_PATIENCE = 100 };
+    enum { MAX_EPOCHS = 600, MAX_ADAM_STEPS = 20000, MAX_FULL_STEPS = 2000, FULL_PATIENCE = 100 };
     candidate c = {.family = f};
     c.grid_updates = 4;
     c.grid_eps = 0.02;
     c.train.optimizer = optimizer;
-    if (optimizer == KAN_LBFGS) {
-        c.train.steps = MAX_LBFGS_STEPS;
-        c.train.patience = LBFGS_PATIENCE;
+    if (optimizer != KAN_ADAM) { /* a step takes all rows */
+        c.train.steps = MAX_FULL_STEPS;
+        c.train.patience = FULL_PATIENCE;
         return c;
     }
     c.train.batch = d->n < 5000 ? 64 : 128;

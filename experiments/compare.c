@@ -192,7 +192,7 @@ static double mean_seconds(const series *s) {
 
 /* What a person wants to know of a configuration besides its shape. */
 static const char *recipe_text(const candidate *c, char *text, size_t size) {
-    const char *optimizer = c->train.optimizer == KAN_ADAM ? "Adam" : "L-BFGS";
+    const char *optimizer = report_optimizer_text(c->train.optimizer);
     if (c->family == FAMILY_KAN)
         snprintf(text, size, "%zu cells, %s", c->net.n_cells ? c->net.n_cells : 5, optimizer);
     else

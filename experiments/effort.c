@@ -13,7 +13,7 @@
 
 /* Weight of the roughness of a KAN's curves, for standardised targets. Its bias is some 1e-10 of a curve whose
  * sixth derivative is 1e4, and where a cell has no sample it is all that there is. */
-static const double default_roughness = 1e-14;
+static const double default_roughness = 1e-12;
 
 /* Degrees beside the cubic one that the starts have, where no --degree is given. */
 static const size_t other_degrees[] = {5, 7};
@@ -40,7 +40,7 @@ int effort_check(const options *o) {
 }
 
 void effort_make(const options *o, candidate *c) {
-    c->train = (kan_train_options){.optimizer = o->has_optimizer ? o->optimizer : KAN_LBFGS};
+    c->train = (kan_train_options){.optimizer = o->has_optimizer ? o->optimizer : KAN_LM};
     if (c->family == FAMILY_MLP) return;
     c->train.penalty = o->has_roughness ? o->roughness : default_roughness;
     c->ladder = (kan_ladder_config){.net = {.degree = c->net.degree}};

@@ -154,7 +154,7 @@ typedef struct choice {
 static const choice tasks = {{"regression", "classification"}};
 static const choice bases = {{"silu", "identity", "zero"}};
 static const choice activations = {{"silu", "tanh", "relu", "gelu", "sigmoid"}};
-static const choice optimizers = {{"lbfgs", "adam"}};
+static const choice optimizers = {{"lbfgs", "adam", "lm"}};
 static const choice precisions = {{"double", "single"}};
 
 typedef struct entry {
@@ -204,8 +204,9 @@ static const entry entries[] = {
     {OPTIONS_MODEL, "precision", "NAME",
      "Precision of what a model computes inside: double, single; single is for Adam [double]",
      .kind = CHOICE, .choice = &precisions},
-    {OPTIONS_TRAINING, "optimizer", "NAME", "lbfgs or adam [lbfgs up to 5000 training rows]",
-     .kind = CHOICE, .choice = &optimizers},
+    {OPTIONS_TRAINING, "optimizer", "NAME",
+     "lbfgs, adam or lm, Levenberg-Marquardt [lbfgs up to 5000 training rows]", .kind = CHOICE,
+     .choice = &optimizers},
     {OPTIONS_TRAINING, "rate", "F", "Learning rate of Adam [0.01]", .kind = REAL, .at = AT(rate),
      .lo = 1e-12, .hi = 10},
     {OPTIONS_TRAINING, "batch", "N", "Rows in a step of Adam [64 or 128]", .kind = SIZE,
@@ -219,7 +220,7 @@ static const entry entries[] = {
     {OPTIONS_TRAINING, "effort", "SECONDS",
      "CPU seconds for one search with all its starts and grids, in place of one training", .kind = REAL,
      .at = AT(effort), .lo = 1e-3, .hi = 1e9},
-    {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-14]",
+    {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-12]",
      .kind = REAL, .at = AT(roughness), .lo = 0, .hi = 1e6},
     {OPTIONS_TRAINING, "seeds", "N", "Number of trainings from different starts", .kind = SIZE,
      .at = AT(seeds), .lo = 1, .hi = 1000},

@@ -160,13 +160,13 @@ static kan_status count_steps(const trained *t, const problem *p, double seconds
     return status;
 }
 
-/* When all grids are moved: with Adam at equal distances in the first third of the schedule; with
- * L-BFGS, which has no schedule that a clock could not cut, every 50 steps from the start. */
+/* When all grids are moved: with Adam at equal distances in the first third of the schedule; with the
+ * others, which have no schedule that a clock could not cut, every 50 steps from the start. */
 static bool grids_are_due(const trained *t, size_t step) {
-    enum { LBFGS_DISTANCE = 50 };
+    enum { DISTANCE = 50 };
     const candidate *c = &t->candidate;
     const bool adam = c->train.optimizer == KAN_ADAM;
-    const size_t every = adam ? c->train.steps / (2 * c->grid_updates + 1) + 1 : LBFGS_DISTANCE;
+    const size_t every = adam ? c->train.steps / (2 * c->grid_updates + 1) + 1 : DISTANCE;
     return t->net && step > 0 && step % every == 0 && step / every < c->grid_updates;
 }
 
@@ -200,9 +200,8 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
     own->train.stop = stop;
     kan_status status = KAN_OK;
     if (seconds > 0.0) status = count_steps(out, p, seconds, &own->train.steps, error);
-    /* a line search may take many evaluations: L-BFGS, which has no schedule, also stops by the clock
-     */
-    if (own->train.optimizer == KAN_LBFGS) own->train.seconds = seconds;
+    /* a step may take many evaluations: optimizers without a schedule also stop by the clock */
+    if (own->train.optimizer != KAN_ADAM) own->train.seconds = seconds;
     if (status == KAN_OK) status = make_model(out, p->fit, error);
     if (status == KAN_OK) status = run(out, p->fit, SIZE_MAX, show, error);
     if (status == KAN_OK) status = problem_evaluate(p, out->model, p->held, &out->validation, error);
@@ -210,7 +209,7 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
         trained_free(out);
         return status;
     }
-    if (own->train.optimizer == KAN_LBFGS) { /* what the clock decided, to be repeated without it */
+    if (own->train.optimizer != KAN_ADAM) { /* what the clock decided, to be repeated without it */
         own->train.steps = out->report.steps;
         own->train.evaluations = out->report.evaluations;
         own->train.seconds = 0.0;

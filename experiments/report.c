@@ -131,6 +131,14 @@ json_t *report_run(kan_task task, const trained *t) {
 
 /* ---- words -------------------------------------------------------------------------------------- */
 
+const char *report_optimizer_name(kan_optimizer optimizer) {
+    return optimizer == KAN_ADAM ? "adam" : optimizer == KAN_LM ? "lm" : "lbfgs";
+}
+
+const char *report_optimizer_text(kan_optimizer optimizer) {
+    return optimizer == KAN_ADAM ? "Adam" : optimizer == KAN_LM ? "Levenberg-Marquardt" : "L-BFGS";
+}
+
 const char *report_task_name(kan_task task) {
     return task == KAN_REGRESSION ? "regression" : "classification";
 }

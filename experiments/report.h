@@ -36,6 +36,10 @@ json_t *report_data(const source *s);
  * {"phase", "n_cells", "degree", "steps", "train_rmse", "test_rmse", "seconds"} (accuracies for classes). */
 json_t *report_run(kan_task task, const trained *t);
 
+/* "lbfgs", "adam", "lm"; and for a person "L-BFGS", "Adam", "Levenberg-Marquardt" */
+const char *report_optimizer_name(kan_optimizer optimizer);
+const char *report_optimizer_text(kan_optimizer optimizer);
+
 /* "regression", "classification" */
 const char *report_task_name(kan_task task);
 

@@ -85,7 +85,7 @@ static void print_choice(const job *j) {
     printf("model  %s %s%s%s, %s\n\n", family_name(j->c.family),
            report_shape_text(&j->c, shape, sizeof shape), j->o.effort > 0.0 ? "" : grid,
            j->o.n_kan + j->o.n_mlp == 0 ? " (default)" : "",
-           j->c.train.optimizer == KAN_ADAM ? "Adam" : "L-BFGS");
+           report_optimizer_text(j->c.train.optimizer));
     fflush(stdout);
 }
 
@@ -253,7 +253,7 @@ static json_t *training_record(const job *j) {
     const trained *t = &j->best;
     return json_pack("{s:o, s:o, s:s, s:s}", "data", report_data(&j->s), "run",
                      report_run(j->s.train->task, t), "optimizer",
-                     j->c.train.optimizer == KAN_ADAM ? "adam" : "lbfgs", "outcome",
+                     report_optimizer_name(j->c.train.optimizer), "outcome",
                      outcome_name(t->report.outcome));
 }
 

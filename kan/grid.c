@@ -203,19 +203,17 @@ typedef struct movement {
     const kan_grid_cover_options *cover;
 } movement;
 
-/* A uniform grid for one node with the given values [n], if it needs one. */
-static kan_status cover_node(kan_net *net, size_t l, size_t i, size_t n, const double *values,
+/* A new grid for one node with the given values [n], if it needs one; they are sorted then, and the ends moved. */
+static kan_status cover_node(kan_net *net, size_t l, size_t i, size_t n, double *values,
                              const kan_grid_cover_options *o, double *knots, kan_error *error) {
     const layer *a = &net->layers[l];
     const double *old = a->basis[i].knots + a->degree;
-    double ends[2] = {values[0], values[0]};
-    for (size_t s = 1; s < n; ++s)
-        ends[0] = fmin(ends[0], values[s]), ends[1] = fmax(ends[1], values[s]);
-    const double width = ends[1] - ends[0];
-    const bool inside = ends[0] >= old[0] && ends[1] <= old[a->n_cells];
+    qsort(values, n, sizeof *values, compare_doubles);
+    const double width = values[n - 1] - values[0];
+    const bool inside = values[0] >= old[0] && values[n - 1] <= old[a->n_cells];
     if (inside && width >= o->least * (old[a->n_cells] - old[0])) return KAN_OK;
-    ends[0] -= o->margin * width, ends[1] += o->margin * width;
-    kan_knots_adapt(a->degree, a->n_cells, 2, ends, 1.0, knots); /* uniform, whatever the width */
+    values[0] -= o->margin * width, values[n - 1] += o->margin * width;
+    kan_knots_adapt(a->degree, a->n_cells, n, values, o->grid_eps, knots);
     const char *wrong = kan_knots_check(a->degree, a->n_cells, knots);
     if (wrong)
         return kan_status_fail(error, KAN_ENONFINITE, "grid: node %zu below layer %zu: %s", i, l,
@@ -245,8 +243,10 @@ static kan_status move_layers(kan_net *net, size_t n_layers, size_t n, const dou
     walk w;
     kan_status status = walk_start(&w, net, n, x, error);
     for (size_t l = 0; l < n_layers && status == KAN_OK; ++l) {
-        status = how->cover ? cover_layer(net, l, n, w.here, how->cover, error)
-                            : update_layer(net, l, n, w.here, how->grid_eps, error);
+        if (!how->cover)
+            status = update_layer(net, l, n, w.here, how->grid_eps, error);
+        else if (l >= how->cover->first)
+            status = cover_layer(net, l, n, w.here, how->cover, error);
         if (status == KAN_OK) status = walk_up(&w, l, error);
     }
     walk_end(&w);

@@ -27,13 +27,15 @@ kan_status kan_grid_update(kan_net *net, size_t n, const double *x, double grid_
 kan_status kan_grid_update_inputs(kan_net *net, size_t n, const double *x, double grid_eps,
                                   kan_error *error);
 
-/* Places uniform grids where the samples x [n][n_in] put their nodes, layer by layer, but only those that the
- * samples leave or of which they fill less than the part `least`: the new range is that of the samples and
- * `margin` times its width more on either side. least = 1 + 2 margin or more moves every grid. Curves are kept
- * as above; with `stretch` parameters are kept instead, so that curves are stretched to the new range, as suits
- * random ones. Trainers must be reset afterwards. As above. */
+/* Places grids where the samples x [n][n_in] put their nodes, level by level from level `first` on (0: the inputs),
+ * but only those that the samples leave or of which they fill less than the part `least`; more than 1 moves every
+ * grid. The new one reaches `margin` times the width of the samples beyond them on either side, its knots being
+ * those of kan_knots_adapt with grid_eps; 1 is uniform. Curves are kept as above; with `stretch` parameters are kept
+ * instead, so that curves are stretched to the new range, as suits random ones. Trainers must be reset
+ * afterwards. As above. */
 typedef struct kan_grid_cover_options {
-    double margin, least;
+    size_t first;
+    double margin, least, grid_eps;
     bool stretch;
 } kan_grid_cover_options;
 kan_status kan_grid_cover(kan_net *net, size_t n, const double *x,

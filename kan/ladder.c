@@ -14,8 +14,10 @@ static kan_ladder_config with_defaults(const kan_ladder_config *config) {
         c.cells[r] = (size_t)3 << r;
     if (c.net.degree == 0) c.net.degree = 3;
     if (c.bend == 0.0) c.bend = 0.3;
-    if (c.margin == 0.0) c.margin = 0.02;
+    if (c.margin == 0.0) c.margin = 0.01;
+    if (c.hidden_margin == 0.0) c.hidden_margin = 0.1;
     if (c.least == 0.0) c.least = 0.5;
+    if (c.grid_eps == 0.0) c.grid_eps = 0.5;
     return c;
 }
 
@@ -61,10 +63,27 @@ static void draw_curves(layer *a, double bend, kan_random *random) {
     }
 }
 
-/* Moves the grids; bytes (images) stay on the configured one, which covers them. */
-static kan_status cover(kan_net *net, const kan_dataset *d, const kan_grid_cover_options *options,
+enum { EVERY_GRID = 2 }; /* more than data can fill */
+
+/* Uniform grids for the data of every node, the curves stretched to them. Bytes (images) stay on the configured
+ * grid, which covers them. */
+static kan_status place(const kan_ladder_config *c, kan_net *net, const kan_dataset *d,
                         kan_error *error) {
-    return d->x ? kan_grid_cover(net, d->n, d->x, options, error) : KAN_OK;
+    kan_grid_cover_options options = {
+        .margin = c->margin, .least = EVERY_GRID, .grid_eps = 1.0, .stretch = true};
+    if (!d->x) return KAN_OK;
+    const kan_status status = kan_grid_cover(net, d->n, d->x, &options, error);
+    if (status != KAN_OK) return status;
+    options.first = 1, options.margin = c->hidden_margin;
+    return kan_grid_cover(net, d->n, d->x, &options, error);
+}
+
+/* Grids of hidden nodes that follow the data, where they must or all of them. */
+static kan_status follow(const kan_ladder_config *c, kan_net *net, const kan_dataset *d, double least,
+                         kan_error *error) {
+    const kan_grid_cover_options options = {
+        .first = 1, .margin = c->hidden_margin, .least = least, .grid_eps = c->grid_eps};
+    return d->x ? kan_grid_cover(net, d->n, d->x, &options, error) : KAN_OK;
 }
 
 static kan_status start(const void *self, uint64_t seed, uint64_t number, const kan_dataset *d,
@@ -77,8 +96,7 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, const 
     kan_net *net = kan_net_alloc(&config);
     if (!net) return kan_status_fail(error, KAN_ENOMEM, "ladder: out of memory");
     for (size_t l = 0; l < net->n_layers; ++l) draw_curves(&net->layers[l], c.bend, &random);
-    const kan_grid_cover_options all = {.margin = c.margin, .least = 2.0, .stretch = true};
-    const kan_status status = cover(net, d, &all, error);
+    const kan_status status = place(&c, net, d, error);
     if (status != KAN_OK) {
         kan_net_free(net);
         return status;
@@ -107,11 +125,17 @@ static kan_status give(kan_net *net, kan_model **made, const kan_error *why, kan
 
 static kan_status vary(const void *self, const kan_model *m, size_t variant, const kan_dataset *d,
                        kan_model **made, kan_error *error) {
-    (void)d;
-    const kan_ladder_config *c = self;
+    const kan_ladder_config c = with_defaults(self);
     kan_error why = {.status = KAN_ENOMEM, .message = "ladder: out of memory"};
     kan_net *net = variant == 0 ? kan_net_copy(m->self)
-                                : kan_grid_raise(m->self, c->degrees[variant - 1], &why);
+                                : kan_grid_raise(m->self, c.degrees[variant - 1], &why);
+    if (net) {
+        why.status = follow(&c, net, d, EVERY_GRID, &why);
+        if (why.status != KAN_OK) {
+            kan_net_free(net);
+            net = NULL;
+        }
+    }
     return give(net, made, &why, error);
 }
 
@@ -131,8 +155,7 @@ static kan_status refine(const void *self, const kan_model *m, const kan_dataset
 
 static kan_status settle(const void *self, kan_model *m, const kan_dataset *d, kan_error *error) {
     const kan_ladder_config c = with_defaults(self);
-    const kan_grid_cover_options options = {.margin = c.margin, .least = c.least};
-    return cover(m->self, d, &options, error);
+    return follow(&c, m->self, d, c.least, error);
 }
 
 static const kan_search_family family = {.start = start,

@@ -5,13 +5,15 @@
  *     coef[b] = (slope g_b + bend N(0, 1)) / sqrt(n_in),    slope ~ N(0, 1) for every edge,
  *
  * g_b being the mean of the inner knots of basis function b (Greville's abscissa) brought to [-1, 1]; base
- * weights are zero. Every grid then lies where the data put its node, so that all cells are in use.
+ * weights are zero. Every grid is uniform and lies where the data put its node, so that all cells are in use.
+ *
+ * A variant is a degree of the splines: the curves of a start are fitted anew in that degree. At the same time the
+ * grids of hidden nodes follow their data, half way from uniform to quantiles: where samples are few, at the ends
+ * of what a sum of inputs can be, cells are wide, and polynomials reach further there than narrow cells can.
  *
  * A rung of the ladder cuts every cell into equal parts (3, 6, 12, 24, ..): the function stays what it was up to
- * rounding (knot insertion), and so does the training error. Before a training, grids that the data left, or of
- * which they fill less than a part, move to the data.
- *
- * A variant is a degree of the splines: the curves of a start are fitted anew in that degree.
+ * rounding (knot insertion), and so does the training error. Before a training, grids of hidden nodes that the data
+ * left, or of which they fill less than a part, move to the data.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_KAN_LADDER_H
@@ -37,11 +39,12 @@ typedef struct kan_ladder_config {
                  1]; /* cells of the rungs, rising; 0 ends them  [3, 6, 12, .., 3 * 2^15] */
     size_t degrees[KAN_MAX_DEGREE +
                    1]; /* variants beside the degree of net; 0 ends them  [none]            */
-    double bend;       /* [0.3]                                                             */
-    double
-        margin; /* part of the width of the data by which a grid is wider on either side  [0.02]          */
-    double
-        least; /* part of a grid that data must fill  [0.5]                                              */
+    double bend;       /* [0.3] */
+    double margin,
+        hidden_margin; /* parts of the width of the data by which grids are wider on either side, those
+                                     of inputs and of hidden nodes [0.01, 0.1] */
+    double least;      /* part of a grid that data must fill [0.5] */
+    double grid_eps;   /* share of the uniform grid on the ladder, below hidden layers [0.5] */
 } kan_ladder_config;
 
 /* For kan_search_alloc; self is a kan_ladder_config whose net passes kan_net_check. The models are those of

@@ -181,10 +181,9 @@ void net_multiply(const kan_net_config *config, size_t level, size_t batch, cons
     }
 }
 
-/* d_sub of a factor = d_y times the product of the other factors (not y / factor: a factor may be 0).
- */
-static void multiply_backward(const kan_net_config *config, size_t level, size_t batch,
-                              const double *sub, const double *d_y, double *d_sub) {
+/* Not y / factor: a factor may be 0. */
+void net_multiply_backward(const kan_net_config *config, size_t level, size_t batch, const double *sub,
+                           const double *d_y, double *d_sub) {
     const size_t n_add = config->width[level], n_mult = config->mult[level],
                  arity = config->arity[level];
     for (size_t s = 0; s < batch; ++s) {
@@ -224,7 +223,7 @@ static void backward(const void *self, size_t batch, const double *x, const doub
     for (size_t l = net->n_layers; l-- > 0;) {
         const double *d_sub = d_nodes;
         if (multiplies(net, l + 1)) {
-            multiply_backward(&net->config, l + 1, batch, w.sub[l + 1], d_nodes, w.d_sub);
+            net_multiply_backward(&net->config, l + 1, batch, w.sub[l + 1], d_nodes, w.d_sub);
             d_sub = w.d_sub;
         }
         double *below = l > 0 ? w.d_below : dx;
@@ -241,6 +240,10 @@ static const kan_model_ops ops = {.name = "kan",
                                   .forward = forward,
                                   .backward = backward,
                                   .penalty = penalty_roughness,
+                                  .penalty_hessian = penalty_roughness_hessian,
+                                  .jacobian_runs = net_jacobian_runs,
+                                  .jacobian_work_size = net_jacobian_work_size,
+                                  .jacobian = net_jacobian,
                                   .save = net_save};
 
 /* ---- construction ------------------------------------------------------------------------------- */

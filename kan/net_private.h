@@ -36,6 +36,16 @@ void net_copy_grid(kan_net *net, size_t l, size_t i, const kan_basis *from);
 void net_multiply(const kan_net_config *config, size_t level, size_t batch, const double *sub,
                   double *y);
 
+/* The way back: d_sub of a factor = d_y times the product of the other factors. */
+void net_multiply_backward(const kan_net_config *config, size_t level, size_t batch, const double *sub,
+                           const double *d_y, double *d_sub);
+
+/* The structured Jacobian of the contract (jacobian.c). */
+size_t net_jacobian_runs(const void *self, size_t *lengths);
+size_t net_jacobian_work_size(const void *self, size_t batch);
+void net_jacobian(const void *self, size_t batch, const double *x, double *y, uint32_t *starts,
+                  double *values, double *work);
+
 /* The save operation of the contract (net_file.c). */
 kan_status net_save(const void *self, kan_file *file, kan_error *error);
 

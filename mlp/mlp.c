@@ -80,8 +80,14 @@ static size_t work_size(const void *self, size_t batch) {
     return mlp->config.precision == KAN_SINGLE ? values / 2 + values % 2 : values;
 }
 
-static const kan_model_ops mlp_ops = {
-    .name = "mlp", .work_size = work_size, .forward = forward, .backward = backward, .save = mlp_save};
+static const kan_model_ops mlp_ops = {.name = "mlp",
+                                      .work_size = work_size,
+                                      .forward = forward,
+                                      .backward = backward,
+                                      .jacobian_runs = mlp_jacobian_runs,
+                                      .jacobian_work_size = mlp_jacobian_work_size,
+                                      .jacobian = mlp_jacobian,
+                                      .save = mlp_save};
 
 /* Places of the parameters in theta and of the levels in work. */
 static void lay_out(kan_mlp *mlp) {

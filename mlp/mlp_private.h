@@ -29,6 +29,12 @@ size_t mlp_n_levels(const kan_mlp_config *config);
 /* An MLP with zeros for parameters, all of them trainable; NULL without memory. */
 kan_mlp *mlp_alloc_zero(const kan_mlp_config *config);
 
+/* The structured Jacobian of the contract (mlp/jacobian.c). */
+size_t mlp_jacobian_runs(const void *self, size_t *lengths);
+size_t mlp_jacobian_work_size(const void *self, size_t batch);
+void mlp_jacobian(const void *self, size_t batch, const double *x, double *y, uint32_t *starts,
+                  double *values, double *work);
+
 /* The operation of the contract (mlp/mlp_file.c). */
 kan_status mlp_save(const void *self, kan_file *file, kan_error *error);
 

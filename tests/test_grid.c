@@ -399,7 +399,7 @@ Test(grid, outside_matches_a_direct_count) {
 
 /* ---- cover --------------------------------------------------------------------------------------- */
 
-static const kan_grid_cover_options cover = {.margin = 0.05, .least = 0.5};
+static const kan_grid_cover_options cover = {.margin = 0.05, .least = 0.5, .grid_eps = 1.0};
 
 Test(grid, cover_moves_what_samples_leave_and_nothing_else) {
     kan_net *net = net_with_entropy(&(kan_net_config){.width = {2, 3, 1}, .lo = -1.2, .hi = 1.2}, false,
@@ -443,7 +443,8 @@ Test(grid, cover_stretches_curves_with_their_grids) {
     double t[5] = {-1.0, -0.4, 0.1, 0.7, 1.0}, before[5], after[5];
     kan_net_edge_curve(net, edge, 5, t, before);
     for (size_t s = 0; s < N; ++s) x[s] = 5.0 + 2.0 * (double)s / (N - 1); /* 5 to 7 */
-    cr_assert(kan_grid_cover(net, N, x, &(kan_grid_cover_options){.least = 2.0, .stretch = true},
+    cr_assert(kan_grid_cover(net, N, x,
+                             &(kan_grid_cover_options){.least = 2.0, .grid_eps = 1.0, .stretch = true},
                              NULL) == KAN_OK);
     for (size_t j = 0; j < 5; ++j) t[j] += 6.0;
     kan_net_edge_curve(net, edge, 5, t, after);

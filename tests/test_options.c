@@ -294,7 +294,7 @@ static const struct {
     {"a --noise nan", "--noise nan:"},
     {"a --task both", "--task both: must be regression or classification"},
     {"a --base tanh", "--base tanh: must be silu, identity or zero"},
-    {"a --optimizer sgd", "--optimizer sgd: must be lbfgs or adam"},
+    {"a --optimizer sgd", "--optimizer sgd: must be lbfgs, adam or lm"},
     {"a --mlp 2,2m,1", "--mlp 2,2m,1:"},
     {"a --test x --test-rows y", "--test-rows"},
     {"a --test x --test-fraction 0.5", "--test-fraction"},

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/vecmath.h"
 #include "train/vector_kernel.h"
@@ -24,6 +25,13 @@ static double mse(size_t batch, size_t n_out, const double *y_hat, const double 
         sum += weight[s] * k->squares(n_out, y_hat + at, y + at, slope, dy ? dy + at : NULL);
     }
     return scale * (mean * sum);
+}
+
+/* S = sqrt(2/n_out) I */
+static void mse_root(size_t n_out, const double *y_hat, double *S) {
+    (void)y_hat;
+    memset(S, 0, n_out * n_out * sizeof *S);
+    for (size_t o = 0; o < n_out; ++o) S[o * n_out + o] = sqrt(2.0 / (double)n_out);
 }
 
 static size_t class_index(double y, size_t n_out) {
@@ -77,7 +85,23 @@ static double cross_entropy(size_t batch, size_t n_out, const double *y_hat, con
     return scale * sum;
 }
 
-static const kan_loss mse_loss = {"mse", mse}, cross_entropy_loss = {"cross entropy", cross_entropy};
+/* S[o][k] = sqrt(p_o) ([o = k] - p_k): p_k [k = j] - p_k p_j = sum_o p_o ([o = k] - p_k) ([o = j] - p_j). The first
+ * row holds p until its own turn, the last. */
+static void cross_entropy_root(size_t n_out, const double *y_hat, double *S) {
+    const double top = y_hat[kan_loss_class(n_out, y_hat)];
+    double *p = S, sum = 0.0;
+    for (size_t k = 0; k < n_out; ++k) p[k] = y_hat[k] - top;
+    kan_vecmath_exp(n_out, p, 1, p, NULL);
+    for (size_t k = 0; k < n_out; ++k) sum += p[k];
+    for (size_t k = 0; k < n_out; ++k) p[k] /= sum;
+    for (size_t o = n_out; o-- > 0;) {
+        const double p_o = p[o], root = sqrt(p_o);
+        for (size_t k = 0; k < n_out; ++k) S[o * n_out + k] = root * ((o == k ? 1.0 : 0.0) - p[k]);
+    }
+}
+
+static const kan_loss mse_loss = {"mse", mse, mse_root};
+static const kan_loss cross_entropy_loss = {"cross entropy", cross_entropy, cross_entropy_root};
 
 const kan_loss *const kan_loss_mse = &mse_loss;
 const kan_loss *const kan_loss_cross_entropy = &cross_entropy_loss;

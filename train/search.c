@@ -59,7 +59,7 @@ static kan_search_options with_defaults(const kan_search_options *given) {
     if (o.survivors > o.starts) o.survivors = o.starts;
     if (o.round_steps == 0) o.round_steps = lbfgs ? 40 : 10;
     if (o.rung_steps == 0) o.rung_steps = lbfgs ? 300 : 60;
-    if (o.patience == 0) o.patience = lbfgs ? 50 : 10;
+    if (o.patience == 0) o.patience = lbfgs ? 50 : 6;
     if (o.replay) o.seconds = 0.0;
     if (o.generations == 0) o.generations = o.seconds > 0.0 || o.replay ? SIZE_MAX : 1;
     return o;
@@ -337,31 +337,35 @@ static void begin_starts(kan_search *s) {
     s->phase = KAN_SEARCH_STARTS;
 }
 
-/* Every survivor in every variant, the survivors in their order first. */
+/* Every survivor in every variant. Variant 0 takes the place of the start itself, at last. */
 static kan_status begin_ladder(kan_search *s, kan_error *error) {
     kan_search_state *t = s->state;
     const size_t variants = n_variants(t), n = t->n_members;
     kan_status status = KAN_OK;
     s->phase = KAN_SEARCH_LADDER;
     t->round = t->next = 0;
+    for (size_t j = 0; j < n; ++j) t->members[j].least = INFINITY, t->members[j].without_gain = 0;
     if (!t->family->vary) return KAN_OK;
-    for (size_t v = 1; v < variants && status == KAN_OK; ++v)
+    for (size_t v = variants; v-- > 0 && status == KAN_OK;)
         for (size_t j = 0; j < n && status == KAN_OK; ++j) {
-            member *a = &t->members[t->n_members];
-            *a = t->members[j];
-            a->model = NULL, a->variant = v;
-            a->least = INFINITY, a->without_gain = 0;
-            status = t->family->vary(t->self, t->members[j].model, v, t->fit, &a->model, error);
-            if (status == KAN_OK) ++t->n_members;
+            kan_model *made = NULL;
+            member *from = &t->members[j], *a = v > 0 ? &t->members[t->n_members] : from;
+            status = t->family->vary(t->self, from->model, v, t->fit, &made, error);
             if (status == KAN_ENONFINITE) status = KAN_OK;
+            if (!made) continue;
+            if (v > 0)
+                *a = *from, ++t->n_members;
+            else
+                release(t, &a->model);
+            a->model = made, a->variant = v;
         }
     return status;
 }
 
-/* Whether the time allows a rung at all: a finer model takes several times as long a step, and a few steps are
+/* Whether the time allows a rung at all: a step of a finer model takes up to eight times as long, and a few steps are
  * the least that helps. In a replay, whether the record has that rung. */
 static bool rung_fits(const kan_search *s, const member *a) {
-    enum { DEARER = 4, LEAST_STEPS = 3 };
+    enum { DEARER = 8, LEAST_STEPS = 3 };
     const kan_search_state *t = s->state;
     const kan_search_stage *next = next_in_replay(s);
     if (t->options.replay) return next && next->start == a->start && next->variant == a->variant;

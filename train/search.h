@@ -94,7 +94,7 @@ typedef struct kan_search_options {
     size_t survivors;       /* that begin the ladder  [2]                                          */
     size_t round_steps;     /* of a start in the first round  [LM 10, L-BFGS 40]                   */
     size_t rung_steps;      /* at most, of a model on a rung of the ladder  [LM 60, L-BFGS 300]    */
-    size_t patience;        /* of a rung  [LM 10, L-BFGS 50]                                       */
+    size_t patience;        /* of a rung  [LM 6, L-BFGS 50]                                       */
     size_t generations;     /* at most  [1 without a clock, any number with one]                   */
     double seconds;         /* CPU seconds for the whole search  [no limit]                        */
     uint64_t seed;

@@ -12,7 +12,9 @@
 #include "core/random.h"
 #include "core/work.h"
 #include "train/adam.h"
+#include "train/gauss_newton.h"
 #include "train/lbfgs.h"
+#include "train/lm.h"
 #include "train/vector_kernel.h"
 
 static const double pi = 3.14159265358979323846;
@@ -29,13 +31,15 @@ struct kan_trainer_state {
     double *x, *y, *weight;    /* a block of samples, gathered                           */
     double *y_hat, *dy, *work; /* what the model makes of it                             */
     double *grad;              /* [n_params]                                             */
-    double *theta;             /* [n_params] L-BFGS: the point it moves                  */
+    double *theta;             /* [n_params] L-BFGS, LM: the point they move             */
     bool frozen;               /* some entry of theta is not trainable                   */
     double *best;              /* [n_params] best parameters so far                      */
     size_t *rows;              /* [n] Adam: order of the rows in this epoch              */
     kan_random random;
     kan_adam *adam;
     kan_lbfgs *lbfgs;
+    kan_lm *lm;
+    gauss_newton *gn;
     kan_record *history;
     size_t looks_without_gain; /* at the validation rows */
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
@@ -85,26 +89,29 @@ static double total_weight(const kan_dataset *d, size_t first, size_t n, const s
     return sum;
 }
 
-/* Mean loss of n rows from `first` on (of the list `rows`, or of the data) and, unless grad is NULL,
- * its gradient, with the penalty in both; frozen parameters get zero. */
+/* What a pass computes: the mean loss; with the penalty in it; and the gradient of that, which is 0 for frozen
+ * parameters. The last two write to grad. */
+typedef enum pass_aim { LOSS = 0, OBJECTIVE, GRADIENT } pass_aim;
+
+/* Of n rows from `first` on (of the list `rows`, or of the data). */
 static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
-                   const size_t *rows, double *grad) {
+                   const size_t *rows, pass_aim aim, double *grad) {
     const kan_model *m = t->model;
     const double scale = 1.0 / total_weight(d, first, n, rows), penalty = t->options.penalty;
     double loss = 0.0;
-    if (grad) memset(grad, 0, m->n_params * sizeof *grad);
+    if (aim != LOSS) memset(grad, 0, m->n_params * sizeof *grad);
     for (size_t done = 0; done < n; done += t->block) {
         const size_t size = n - done < t->block ? n - done : t->block;
         const samples b = gather(t, d, first + done, size, rows);
         kan_model_forward(m, size, b.x, t->y_hat, t->work);
         loss += t->options.loss->eval(size, m->n_out, t->y_hat, b.y, b.weight, scale,
-                                      grad ? t->dy : NULL);
-        if (!grad) continue;
+                                      aim == GRADIENT ? t->dy : NULL);
+        if (aim == LOSS) continue;
         const double share = scale * total_weight(d, first + done, size, rows);
         if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
-        kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
+        if (aim == GRADIENT) kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
     }
-    for (size_t p = 0; grad && t->frozen && p < m->n_params; ++p)
+    for (size_t p = 0; aim == GRADIENT && t->frozen && p < m->n_params; ++p)
         if (!m->trainable[p]) grad[p] = 0.0;
     return loss;
 }
@@ -125,12 +132,16 @@ static kan_status alloc_optimizer(kan_trainer_state *t) {
         t->rows = malloc(t->data->n * sizeof *t->rows);
         if (!t->rows) return KAN_ENOMEM;
         for (size_t s = 0; s < t->data->n; ++s) t->rows[s] = s;
-    } else {
-        t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
-        t->theta = kan_work_alloc(n_params);
-        if (!t->theta) return KAN_ENOMEM;
+        return t->adam ? KAN_OK : KAN_ENOMEM;
     }
-    return t->adam || t->lbfgs ? KAN_OK : KAN_ENOMEM;
+    t->theta = kan_work_alloc(n_params);
+    if (o->optimizer == KAN_LM) {
+        t->lm = kan_lm_alloc(n_params, NULL);
+        t->gn = gauss_newton_alloc(t->model, o->loss, t->block);
+        return t->theta && t->lm && t->gn ? KAN_OK : KAN_ENOMEM;
+    }
+    t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
+    return t->theta && t->lbfgs ? KAN_OK : KAN_ENOMEM;
 }
 
 static kan_status alloc_buffers(kan_trainer_state *t) {
@@ -174,13 +185,19 @@ static void start(kan_trainer *trainer) {
 kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                                kan_error *error) {
     assert(data->n > 0 && data->n_in == m->n_in && data->n_out == m->n_out);
+    const kan_train_options o = with_defaults(options, data);
+    if (o.optimizer == KAN_LM && !o.loss->root) {
+        kan_status_fail(error, KAN_ECONFIG, "Levenberg-Marquardt: the loss %s has no Gauss-Newton form",
+                        o.loss->name);
+        return NULL;
+    }
     kan_trainer *trainer = calloc(1, sizeof *trainer);
     kan_trainer_state *t = calloc(1, sizeof *t);
     if (trainer && t) {
         trainer->state = t;
         t->model = m;
         t->data = data;
-        t->options = with_defaults(options, data);
+        t->options = o;
         if (alloc_buffers(t) == KAN_OK && alloc_optimizer(t) == KAN_OK) {
             start(trainer);
             return trainer;
@@ -210,6 +227,8 @@ void kan_trainer_free(kan_trainer *trainer) {
         free(t->history);
         kan_adam_free(t->adam);
         kan_lbfgs_free(t->lbfgs);
+        kan_lm_free(t->lm);
+        gauss_newton_free(t->gn);
     }
     free(t);
     free(trainer);
@@ -220,7 +239,7 @@ void kan_trainer_free(kan_trainer *trainer) {
 static double full_loss(void *context, const double *theta, double *gradient) {
     kan_trainer_state *t = context;
     memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
-    return pass(t, t->data, 0, t->data->n, NULL, gradient);
+    return pass(t, t->data, 0, t->data->n, NULL, GRADIENT, gradient);
 }
 
 static kan_outcome lbfgs_step(kan_trainer *trainer) {
@@ -239,6 +258,55 @@ static kan_outcome lbfgs_step(kan_trainer *trainer) {
     report->gradient_norm = norm(n_params, t->lbfgs->g);
     if (outcome == KAN_LBFGS_CONVERGED) return KAN_CONVERGED;
     if (outcome == KAN_LBFGS_STALLED) return KAN_STALLED;
+    return KAN_RUNNING;
+}
+
+static double lm_value(void *context, const double *theta) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return pass(t, t->data, 0, t->data->n, NULL, OBJECTIVE, t->grad);
+}
+
+/* Loss, gradient and Gauss-Newton matrix of all rows, with the penalty in all of them. */
+static double lm_linearize(void *context, const double *theta, double *g, double *H) {
+    kan_trainer_state *t = context;
+    const kan_model *m = t->model;
+    const kan_dataset *d = t->data;
+    const double scale = 1.0 / total_weight(d, 0, d->n, NULL), penalty = t->options.penalty;
+    double loss = 0.0;
+    memcpy(m->theta, theta, m->n_params * sizeof *theta);
+    memset(g, 0, m->n_params * sizeof *g);
+    memset(H, 0, m->n_params * m->n_params * sizeof *H);
+    for (size_t first = 0; first < d->n; first += t->gn->block) {
+        const size_t size = d->n - first < t->gn->block ? d->n - first : t->gn->block;
+        const samples b = gather(t, d, first, size, NULL);
+        loss += gauss_newton_add(t->gn, size, b.x, b.y, b.weight, scale, g, H);
+        if (!(penalty > 0.0 && m->ops->penalty)) continue;
+        kan_model_forward(m, size, b.x, t->y_hat, t->work);
+        const double share = scale * total_weight(d, first, size, NULL);
+        loss += kan_model_penalty(m, size, penalty * share, g, t->work);
+    }
+    if (penalty > 0.0) kan_model_penalty_hessian(m, penalty, H);
+    return loss;
+}
+
+static kan_outcome lm_step(kan_trainer *trainer) {
+    kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
+    const size_t n_params = t->model->n_params, limit = t->options.evaluations;
+    const kan_lm_function f = {t, lm_value, lm_linearize, t->frozen ? t->model->trainable : NULL};
+    if (limit > 0) { /* the trials may not go past the limit */
+        const size_t used = t->lm->evaluations + 1, usual = 30;
+        const size_t left = limit > used ? limit - used : 1;
+        t->lm->options.max_evaluations = left < usual ? left : usual;
+    }
+    const kan_lm_outcome outcome = kan_lm_step(t->lm, &f, t->theta);
+    memcpy(t->model->theta, t->theta, n_params * sizeof *t->theta);
+    report->evaluations = t->lm->evaluations;
+    report->loss = t->lm->f;
+    report->gradient_norm = outcome == KAN_LM_NONFINITE ? NAN : norm(n_params, t->lm->g);
+    if (outcome == KAN_LM_CONVERGED) return KAN_CONVERGED;
+    if (outcome == KAN_LM_STALLED) return KAN_STALLED;
     return KAN_RUNNING;
 }
 
@@ -268,7 +336,7 @@ static kan_outcome adam_step(kan_trainer *trainer) {
                  size = n - first < batch ? n - first : batch;
     if (first == 0 && report->steps > 1) end_epoch(trainer);
     if (first == 0 && n_batches > 1) kan_random_shuffle(&t->random, n, t->rows);
-    report->loss = pass(t, t->data, first, size, n_batches > 1 ? t->rows : NULL, t->grad);
+    report->loss = pass(t, t->data, first, size, n_batches > 1 ? t->rows : NULL, GRADIENT, t->grad);
     report->gradient_norm = norm(t->model->n_params, t->grad);
     ++report->evaluations;
     t->epoch_loss += report->loss * (double)size;
@@ -284,7 +352,7 @@ static kan_outcome look(kan_trainer *trainer) {
     kan_report *report = &trainer->report;
     const kan_dataset *v = t->options.validation;
     if (!v && t->options.optimizer == KAN_ADAM) return KAN_RUNNING;
-    const double value = v ? pass(t, v, 0, v->n, NULL, NULL) : report->loss;
+    const double value = v ? pass(t, v, 0, v->n, NULL, LOSS, NULL) : report->loss;
     if (v) report->validation = value;
     if (value < report->best) {
         report->best = value;
@@ -323,7 +391,7 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
     kan_report *report = &trainer->report;
     if (report->outcome != KAN_RUNNING) return KAN_OK;
     ++report->steps;
-    report->outcome = t->options.optimizer == KAN_ADAM ? adam_step(trainer) : lbfgs_step(trainer);
+    report->outcome = t->adam ? adam_step(trainer) : t->lm ? lm_step(trainer) : lbfgs_step(trainer);
     if (!isfinite(report->loss) || !isfinite(report->gradient_norm)) return nonfinite(trainer, error);
 
     const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
@@ -344,6 +412,7 @@ void kan_trainer_reset(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     if (t->adam) kan_adam_reset(t->adam);
     if (t->lbfgs) kan_lbfgs_reset(t->lbfgs);
+    if (t->lm) kan_lm_reset(t->lm);
     look_at_model(t);
     trainer->report.best = INFINITY;
     t->looks_without_gain = 0;
@@ -360,8 +429,9 @@ void kan_trainer_finish(kan_trainer *trainer) {
 
 kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                            kan_report *report, kan_error *error) {
-    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error);
-    if (!trainer) return KAN_ENOMEM;
+    kan_error reason = {KAN_OK, ""};
+    kan_trainer *trainer = kan_trainer_alloc(m, data, options, error ? error : &reason);
+    if (!trainer) return error ? error->status : reason.status;
     kan_status status = KAN_OK;
     while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING)
         status = kan_trainer_step(trainer, error);

@@ -28,21 +28,22 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-typedef enum kan_optimizer { KAN_LBFGS = 0, KAN_ADAM } kan_optimizer;
+typedef enum kan_optimizer { KAN_LBFGS = 0, KAN_ADAM, KAN_LM } kan_optimizer;
 typedef enum kan_schedule { KAN_COSINE = 0, KAN_CONSTANT } kan_schedule;
 
 /* Every zero means the default in brackets. */
 typedef struct kan_train_options {
-    kan_optimizer optimizer; /* L-BFGS: all rows every step; Adam: one mini-batch a step  [KAN_LBFGS] */
+    kan_optimizer optimizer; /* L-BFGS, LM: all rows every step; Adam: a mini-batch  [KAN_LBFGS]      */
     const kan_loss *loss; /* [the loss of the data set's task]                                       */
     const kan_dataset *validation; /* rows to stop by; kept, not copied  [NULL] */
-    size_t steps;       /* at most  [L-BFGS 100, Adam 1000]                                        */
-    size_t evaluations; /* L-BFGS: stop when that many losses and gradients were computed [no limit] */
+    size_t steps;       /* at most  [L-BFGS, LM 100, Adam 1000]                                    */
+    size_t evaluations; /* L-BFGS, LM: stop when that many evaluations were made  [no limit]        */
     double seconds;     /* CPU seconds of the process that training may take  [no limit]           */
-    size_t check_every; /* steps between looks at the validation rows  [L-BFGS 1, Adam an epoch]   */
-    size_t patience;    /* looks without improvement after which training stops  [never]           */
-    size_t batch;       /* Adam: rows a step  [64, or all rows where there are fewer]              */
-    double rate;        /* Adam  [1e-3]                                                            */
+    size_t
+        check_every; /* steps between looks at the validation rows  [L-BFGS, LM 1, Adam an epoch]   */
+    size_t patience; /* looks without improvement after which training stops  [never]           */
+    size_t batch;    /* Adam: rows a step  [64, or all rows where there are fewer]              */
+    double rate;     /* Adam  [1e-3]                                                            */
     kan_schedule schedule; /* Adam: rate * (1 + cos(pi t/steps))/2, or constant  [KAN_COSINE]         */
     double weight_decay;   /* Adam, decoupled  [0]                                                    */
     double penalty;        /* weight of the model's own penalty  [0]                                  */
@@ -62,7 +63,8 @@ typedef enum kan_outcome {
 } kan_outcome;
 
 typedef struct kan_report {
-    size_t steps, evaluations; /* evaluations: losses with gradients, of a mini-batch or of all rows */
+    size_t steps, evaluations; /* evaluations: losses with gradients, of a mini-batch or of all rows;
+                                  LM: losses, and losses with Gauss-Newton matrices                 */
     size_t best_step;          /* step whose parameters are kept                                    */
     double loss;               /* of the last step (Adam: of its mini-batch)                        */
     double validation;         /* last loss on the validation rows; NaN without                     */
@@ -88,7 +90,8 @@ typedef struct kan_trainer {
 } kan_trainer;
 
 /* Keeps model and data (and options->validation), which must outlive it. The data have the model's n_in
- * and n_out. All memory a step needs is allocated here. NULL: KAN_ENOMEM. */
+ * and n_out. All memory a step needs is allocated here. NULL: KAN_ENOMEM, KAN_ECONFIG (Levenberg-Marquardt
+ * with a loss that has no Gauss-Newton form). */
 kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                                kan_error *error);
 void kan_trainer_free(kan_trainer *t);
@@ -103,7 +106,7 @@ kan_status kan_trainer_step(kan_trainer *t, kan_error *error);
 void kan_trainer_reset(kan_trainer *t);
 
 /* Puts the best parameters into the model: best on the validation rows, or, without these, the last
- * ones of Adam and of L-BFGS (whose loss never rises). */
+ * ones of Adam, and of L-BFGS and LM, whose loss never rises. */
 void kan_trainer_finish(kan_trainer *t);
 
 /* alloc, step until done, finish, free; report may be NULL. */

@@ -333,6 +333,121 @@ static void check_nan(const kan_model *m, const model_contract *c) {
     pass_free(&p);
 }
 
+/* ---- the Jacobian -------------------------------------------------------------------------------- */
+
+typedef struct jacobian {
+    size_t n_runs, width;
+    size_t *lengths;  /* [n_runs]                 */
+    double *y;        /* [batch][n_out]           */
+    uint32_t *starts; /* [batch][n_runs]          */
+    double *values;   /* [batch][n_out][width]    */
+} jacobian;
+
+/* That of the inputs of p, with everything poisoned before. */
+static jacobian jacobian_run(const kan_model *m, const pass *p) {
+    jacobian j = {.n_runs = kan_model_jacobian_runs(m, NULL)};
+    cr_assert(j.n_runs > 0);
+    j.lengths = calloc(j.n_runs, sizeof *j.lengths);
+    j.starts = malloc(p->batch * j.n_runs * sizeof *j.starts);
+    cr_assert(j.lengths && j.starts);
+    cr_assert(eq(sz, kan_model_jacobian_runs(m, j.lengths), j.n_runs));
+    for (size_t k = 0; k < j.n_runs; ++k) j.width += j.lengths[k];
+    const size_t n_work = kan_model_jacobian_work_size(m, p->batch), n_values = p->n_y * j.width;
+    double *work = numbers(n_work);
+    j.y = numbers(p->n_y), j.values = numbers(n_values);
+    memset(j.starts, 0xff, p->batch * j.n_runs * sizeof *j.starts);
+    fill(n_work, NAN, work);
+    fill(p->n_y, NAN, j.y);
+    fill(n_values, NAN, j.values);
+    alloc_count_begin();
+    kan_model_jacobian(m, p->batch, p->x, j.y, j.starts, j.values, work);
+    cr_assert(eq(sz, alloc_count_end(), 0), "a Jacobian allocates");
+    kan_work_free(work);
+    return j;
+}
+
+static void jacobian_free(jacobian *j) {
+    free(j->lengths);
+    free(j->starts);
+    kan_work_free(j->y);
+    kan_work_free(j->values);
+}
+
+static void assert_runs(const kan_model *m, const jacobian *j, size_t batch) {
+    size_t end = 0;
+    for (size_t k = 0; k < j->n_runs; ++k) {
+        size_t least = SIZE_MAX, most = 0;
+        cr_assert(j->lengths[k] > 0);
+        for (size_t s = 0; s < batch; ++s) {
+            const size_t start = j->starts[s * j->n_runs + k];
+            if (start < least) least = start;
+            if (start + j->lengths[k] > most) most = start + j->lengths[k];
+        }
+        cr_assert(least >= end && most <= m->n_params, "run %zu goes from %zu to %zu, after %zu", k,
+                  least, most, end);
+        end = most;
+    }
+}
+
+/* The row of sample s and output o as n_params numbers. */
+static void expand(const kan_model *m, const jacobian *j, size_t s, size_t o, double *row) {
+    const double *values = j->values + (s * m->n_out + o) * j->width;
+    fill(m->n_params, 0.0, row);
+    for (size_t k = 0; k < j->n_runs; values += j->lengths[k], ++k)
+        memcpy(row + j->starts[s * j->n_runs + k], values, j->lengths[k] * sizeof *row);
+}
+
+/* Every entry against the backward pass of that output of that sample alone, and every row in a random
+ * direction against differences of the reference. */
+static void check_jacobian(const kan_model *m, const model_contract *c) {
+    pass p = pass_draw(m, c, 13);
+    reference r = reference_alloc(m, c, &p);
+    kan_random random = kan_random_seed(c->seed, 14);
+    double *row = numbers(m->n_params), sum_v = 0.0, largest = 0.0;
+    jacobian j = jacobian_run(m, &p);
+    assert_runs(m, &j, p.batch);
+    for (size_t k = 0; k < p.n_params; ++k) r.v_theta[k] = 2.0 * kan_random_uniform(&random) - 1.0;
+    for (size_t s = 0; s < p.batch; ++s)
+        for (size_t o = 0; o < m->n_out; ++o) {
+            fill(p.n_y, 0.0, p.dy);
+            p.dy[s * m->n_out + o] = 1.0;
+            r.total = r.magnitude[s];
+            run(m, &p);
+            expand(m, &j, s, o, row);
+            for (size_t k = 0; k < p.n_params; ++k)
+                cr_assert(epsilon_eq(dbl, row[k], p.grad[k], c->ulps * c->epsilon * r.total),
+                          "sample %zu, output %zu, parameter %zu", s, o, k);
+            const double slope = dot(p.n_params, r.v_theta, row, &sum_v);
+            cr_assert(epsilon_eq(dbl, slope, derivative(&r, s, 1), derivative_tolerance(&r) * sum_v),
+                      "sample %zu, output %zu", s, o);
+            cr_assert(epsilon_eq(dbl, j.y[s * m->n_out + o], p.y[s * m->n_out + o],
+                                 c->ulps * c->epsilon * r.magnitude[s]));
+            largest = fmax(largest, fabs(slope));
+            sum_v = 0.0;
+        }
+    cr_assert(largest > 0.0, "all rows are zero");
+    kan_work_free(row);
+    jacobian_free(&j);
+    reference_free(&r);
+    pass_free(&p);
+}
+
+static void check_jacobian_of_nan(const kan_model *m, const model_contract *c) {
+    pass p = pass_draw(m, c, 13);
+    jacobian clean = jacobian_run(m, &p);
+    const size_t row = p.batch / 2, width = m->n_out * clean.width;
+    p.x[row * m->n_in] = NAN;
+    jacobian j = jacobian_run(m, &p);
+    assert_runs(m, &j, p.batch);
+    for (size_t o = 0; o < m->n_out; ++o) cr_assert(isnan(j.y[row * m->n_out + o]));
+    assert_same_bits("rows before one with NaN", row * width, clean.values, j.values);
+    assert_same_bits("rows after one with NaN", (p.batch - row - 1) * width,
+                     clean.values + (row + 1) * width, j.values + (row + 1) * width);
+    jacobian_free(&j);
+    jacobian_free(&clean);
+    pass_free(&p);
+}
+
 /* ---- model files --------------------------------------------------------------------------------- */
 
 static char *read_bytes(const char *path, size_t *size) {
@@ -431,6 +546,8 @@ void model_contract_check(kan_model *m, const model_contract *contract) {
     check_work(m, &c);
     check_penalty(m, &c);
     check_nan(m, &c);
+    check_jacobian(m, &c);
+    check_jacobian_of_nan(m, &c);
     check_file(m, &c);
 }
 
@@ -444,17 +561,27 @@ static size_t count_threads(void) {
     return n;
 }
 
+/* Samples whose Jacobian is no more than some millions of numbers. */
+static size_t jacobian_batch(const kan_model *m, size_t batch) {
+    const size_t most = (1 << 22) / (m->n_out * m->n_params) + 1;
+    return batch < most ? batch : most;
+}
+
 void model_contract_check_threads(kan_model *m, const model_contract *contract) {
     const model_contract c = with_defaults(contract);
     static const size_t n_threads[] = {1, 4, 2};
-    pass p[3];
+    pass p[3], few[3];
+    jacobian j[3];
     size_t before = 0, after = 0;
     for (size_t k = 0; k < 3; ++k) {
         p[k] = pass_draw(m, &c, 11);
+        few[k] = p[k];
+        few[k].batch = jacobian_batch(m, c.batch), few[k].n_y = few[k].batch * m->n_out;
         kan_parallel_set_threads(n_threads[k]);
         if (k == 1) before = count_threads();
         run(m, &p[k]);
         if (k == 1) after = count_threads();
+        j[k] = jacobian_run(m, &few[k]);
     }
     if (kan_parallel_threads() > 1 && before > 0)
         cr_assert(after > before, "the batch is too small to use threads: %zu and %zu", before, after);
@@ -462,7 +589,12 @@ void model_contract_check_threads(kan_model *m, const model_contract *contract) 
         assert_same_bits("y with more threads", p[0].n_y, p[0].y, p[k].y);
         assert_same_bits("grad with more threads", p[0].n_params, p[0].grad, p[k].grad);
         assert_same_bits("dx with more threads", p[0].n_x, p[0].dx, p[k].dx);
+        assert_same_bits("a Jacobian's y with more threads", few[0].n_y, j[0].y, j[k].y);
+        assert_same_bits("a Jacobian with more threads", few[0].n_y * j[0].width, j[0].values,
+                         j[k].values);
+        cr_assert(memcmp(j[0].starts, j[k].starts, few[0].batch * j[0].n_runs * sizeof *j[0].starts) ==
+                  0);
     }
     for (size_t j = 0; j < p[0].n_y; ++j) cr_assert(isfinite(p[0].y[j]), "y[%zu]", j);
-    for (size_t k = 0; k < 3; ++k) pass_free(&p[k]);
+    for (size_t k = 0; k < 3; ++k) pass_free(&p[k]), jacobian_free(&j[k]);
 }

@@ -39,6 +39,8 @@ typedef struct model_contract {
  * grad is added to; without dx grad is the same; x, dy and theta stay as they are; nothing is allocated
  *   penalty    between forward and backward adds to grad and disturbs nothing; without one it is 0
  *   NaN        in a row of x makes all of that row of y NaN, and leaves the other rows as they are
+ *   Jacobian   rows are the backward passes of single outputs, and agree with differences of the reference;
+ *              runs ascend and are disjoint
  *   file       a saved model comes back with the same bits; a file that was cut short does not */
 void model_contract_check(kan_model *m, const model_contract *contract);
 

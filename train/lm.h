@@ -1,0 +1,91 @@
+/* train/lm.h - Levenberg-Marquardt: damped Gauss-Newton steps with an open state.
+ *
+ * Minimises a function f that knows, beside its gradient g, a positive semidefinite stand-in H for its Hessian
+ * (J^T J of least squares). A step solves
+ *
+ *     (H + lambda D) p = -g          D = diag(H)
+ *
+ * (Marquardt, SIAM J. Appl. Math. 11, 1963) by Cholesky factorisation of the matrix scaled to a unit diagonal,
+ * and goes to x + p if f is smaller there. With rho = (f(x) - f(x + p)) / (p.(lambda D p - g) / 2), the gain over the
+ * predicted one, lambda becomes
+ *
+ *     lambda max(1/9, 1 - (2 rho - 1)^3)   after a step,   nu lambda, nu = 2, 4, 8, ..   after a failure
+ *
+ * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a value and a factorisation, not a new H.
+ *
+ * Parameters that H knows nothing of (its diagonal is zero: a cell without data, an edge without influence)
+ * and those that may not move take no part: their step is zero. Other singular directions are what lambda is
+ * for. A step never returns a larger f than it was given, and a point where f is not finite is too far away.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef KAN_TRAIN_LM_H
+#define KAN_TRAIN_LM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* What is minimised. */
+typedef struct kan_lm_function {
+    void *context;
+    /* f(x) */
+    double (*value)(void *context, const double *x);
+    /* f(x), and writes g [n] and the lower triangle of H [n][n], row by row */
+    double (*linearize)(void *context, const double *x, double *g, double *H);
+    const uint8_t *movable; /* [n], 0 where x stays; NULL: all move */
+} kan_lm_function;
+
+/* Every zero means the default in brackets. */
+typedef struct kan_lm_options {
+    double lambda;       /* the first one                                                    [1e-3] */
+    double least_lambda; /*                                                                 [1e-15] */
+    size_t
+        max_evaluations; /* values in one step                                                 [30] */
+    double tolerance;    /* done when |g|_inf <= tolerance max(1, |f|)   [0: when rounding stops it] */
+} kan_lm_options;
+
+/* One step in outcome: */
+typedef enum kan_lm_outcome {
+    KAN_LM_MOVED = 0, /* x is a better point                                            */
+    KAN_LM_CONVERGED, /* the gradient is as small as asked; x unchanged                 */
+    KAN_LM_STALLED,   /* no better point at any damping: rounding; x unchanged          */
+    KAN_LM_NONFINITE  /* f, g or H at x is not finite; x unchanged                      */
+} kan_lm_outcome;
+
+/* Open state: a run that is given f, lambda and nu back, with started, goes on to the same bits; x is the
+ * caller's. */
+typedef struct kan_lm {
+    kan_lm_options options; /* defaults filled in                                         */
+    size_t n;
+    int started;        /* f below belongs to the current x                               */
+    int linearized;     /* so do g and H                                                  */
+    size_t evaluations; /* values and linearizations so far                               */
+    double f;           /* value at x                                                     */
+    double lambda, nu;
+    double *g; /* [n] gradient where H was last computed                         */
+    double *H; /* [n][n]                                                         */
+    double *L; /* [n][n] scratch, as are those below                             */
+    double *scale, *p, *q, *x_trial; /* [n]                                              */
+    size_t *active; /* [n] parameters that take part                                  */
+    size_t n_active;
+} kan_lm;
+
+/* Two matrices of n times n doubles. NULL when memory is short. */
+kan_lm *kan_lm_alloc(size_t n, const kan_lm_options *options);
+void kan_lm_free(kan_lm *lm);
+
+/* Forgets f, H and lambda: call it when x or the function was changed from outside. */
+void kan_lm_reset(kan_lm *lm);
+
+/* One iteration: H and g where they are not known, and trials until one is better. Allocates nothing. */
+kan_lm_outcome kan_lm_step(kan_lm *lm, const kan_lm_function *f, double *x);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
