@@ -49,10 +49,11 @@ typedef struct job {
 static int check_options(const options *o) {
     if (o->n_kan + o->n_mlp > 1)
         return complain(EXIT_USAGE, "kan train takes one model: one --kan or one --mlp");
-    const char *given = o->n_grids > 0  ? "grid"
-                        : o->degree > 0 ? "degree"
-                        : o->has_base   ? "base"
-                                        : NULL;
+    const char *given = o->n_grids > 0     ? "grid"
+                        : o->degree > 0    ? "degree"
+                        : o->has_base      ? "base"
+                        : o->has_roughness ? "roughness"
+                                           : NULL;
     if (o->n_mlp > 0 && given) return complain(EXIT_USAGE, "--%s is for a KAN, not for --mlp", given);
     if (o->n_mlp == 0 && o->has_activation)
         return complain(EXIT_USAGE, "--activation is for --mlp, not for a KAN");

@@ -472,7 +472,8 @@ static kan_status step_all(kan_search *s, kan_error *error) {
     if (!m) return kan_status_fail(error, KAN_ENOMEM, "search: out of memory");
     if (anew) memcpy(m->theta, t->best_origin, m->n_params * sizeof *m->theta);
     kan_status status = train(s, m, t->options.all, steps, left, &stage, error);
-    const bool cut = stage.steps < steps && stage.outcome == KAN_STEPS_USED;
+    const bool cut = stage.steps < steps &&
+                     (stage.outcome == KAN_STEPS_USED || stage.outcome == KAN_STOPPED);
     if (status == KAN_ENONFINITE || (status == KAN_OK && anew && cut)) {
         release(t, &m);
         return KAN_OK;
