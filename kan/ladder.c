@@ -8,6 +8,9 @@
 #include "kan/grid.h"
 #include "kan/net_private.h"
 
+/* The rung where every second generation begins. */
+enum { LATER_RUNG = 2 };
+
 static kan_ladder_config with_defaults(const kan_ladder_config *config) {
     kan_ladder_config c = *config;
     for (size_t r = 0; c.cells[0] == 0 || (r > 0 && r < KAN_LADDER_RUNGS); ++r)
@@ -17,7 +20,7 @@ static kan_ladder_config with_defaults(const kan_ladder_config *config) {
     if (c.margin == 0.0) c.margin = 0.01;
     if (c.hidden_margin == 0.0) c.hidden_margin = 0.1;
     if (c.least == 0.0) c.least = 0.5;
-    if (c.grid_eps == 0.0) c.grid_eps = 0.5;
+    if (c.grid_eps == 0.0) c.grid_eps = 0.2;
     return c;
 }
 
@@ -86,11 +89,13 @@ static kan_status follow(const kan_ladder_config *c, kan_net *net, const kan_dat
     return d->x ? kan_grid_cover(net, d->n, d->x, &options, error) : KAN_OK;
 }
 
-static kan_status start(const void *self, uint64_t seed, uint64_t number, const kan_dataset *d,
-                        kan_model **made, kan_error *error) {
+static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t generation,
+                        const kan_dataset *d, kan_model **made, kan_error *error) {
     const kan_ladder_config c = with_defaults(self);
     kan_net_config config = c.net;
     config.n_cells = c.cells[0];
+    for (size_t r = 1; r <= LATER_RUNG && generation % 2 == 1 && c.cells[r] > 0; ++r)
+        config.n_cells = c.cells[r];
     kan_random random = kan_random_seed(seed, number);
     config.seed = kan_random_u64(&random);
     kan_net *net = kan_net_alloc(&config);

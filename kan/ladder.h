@@ -4,11 +4,13 @@
  *
  *     coef[b] = (slope g_b + bend N(0, 1)) / sqrt(n_in),    slope ~ N(0, 1) for every edge,
  *
- * g_b being the mean of the inner knots of basis function b (Greville's abscissa) brought to [-1, 1]; base
+ * with the cells of the first rung, in every second generation those of the third: what has many waves needs more
+ * cells before it can be told right from wrong, what has many layers is found more easily with few. Here
+ * g_b is the mean of the inner knots of basis function b (Greville's abscissa) brought to [-1, 1]; base
  * weights are zero. Every grid is uniform and lies where the data put its node, so that all cells are in use.
  *
  * A variant is a degree of the splines: the curves of a start are fitted anew in that degree. At the same time the
- * grids of hidden nodes follow their data, half way from uniform to quantiles: where samples are few, at the ends
+ * grids of hidden nodes follow their data, most of the way from uniform to quantiles: where samples are few, at the ends
  * of what a sum of inputs can be, cells are wide, and polynomials reach further there than narrow cells can.
  *
  * A rung of the ladder cuts every cell into equal parts (3, 6, 12, 24, ..): the function stays what it was up to
@@ -44,7 +46,7 @@ typedef struct kan_ladder_config {
         hidden_margin; /* parts of the width of the data by which grids are wider on either side, those
                                      of inputs and of hidden nodes [0.01, 0.1] */
     double least;      /* part of a grid that data must fill [0.5] */
-    double grid_eps;   /* share of the uniform grid on the ladder, below hidden layers [0.5] */
+    double grid_eps;   /* share of the uniform grid on the ladder, of hidden nodes [0.2] */
 } kan_ladder_config;
 
 /* For kan_search_alloc; self is a kan_ladder_config whose net passes kan_net_check. The models are those of

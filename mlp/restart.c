@@ -22,9 +22,9 @@ static kan_model *copy(const kan_model *m) {
     return c;
 }
 
-static kan_status start(const void *self, uint64_t seed, uint64_t number, const kan_dataset *d,
-                        kan_model **made, kan_error *error) {
-    (void)d;
+static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t generation,
+                        const kan_dataset *d, kan_model **made, kan_error *error) {
+    (void)generation, (void)d;
     kan_mlp_config config = *(const kan_mlp_config *)self;
     kan_random random = kan_random_seed(seed, number);
     config.seed = kan_random_u64(&random);

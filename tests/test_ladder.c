@@ -27,7 +27,7 @@ static kan_dataset *make_data(void) {
 
 static kan_model *start(const kan_dataset *d, uint64_t seed, uint64_t number) {
     kan_model *m = NULL;
-    cr_assert(kan_ladder_family->start(&config, seed, number, d, &m, NULL) == KAN_OK);
+    cr_assert(kan_ladder_family->start(&config, seed, number, 0, d, &m, NULL) == KAN_OK);
     return m;
 }
 
@@ -69,6 +69,19 @@ Test(ladder, starts_differ_by_number_and_seed_alone) {
     cr_assert(largest_difference(a, c, d) > 0.01 && largest_difference(a, e, d) > 0.01);
     kan_model *all[] = {a, b, c, e};
     for (size_t j = 0; j < 4; ++j) kan_ladder_family->release(all[j]);
+    kan_dataset_free(d);
+}
+
+Test(ladder, begins_higher_in_every_second_generation) {
+    kan_dataset *d = make_data();
+    for (size_t generation = 0; generation < 4; ++generation) {
+        kan_model *m = NULL;
+        size_t n_cells, degree;
+        cr_assert(kan_ladder_family->start(&config, 1, 2, generation, d, &m, NULL) == KAN_OK);
+        kan_ladder_family->describe(m, &n_cells, &degree);
+        cr_assert(eq(sz, n_cells, generation % 2 == 0 ? 3 : 10));
+        kan_ladder_family->release(m);
+    }
     kan_dataset_free(d);
 }
 

@@ -121,8 +121,42 @@ static double linearize(void *context, const double *x, double *g, double *H) {
     return value(context, x);
 }
 
+static double matrix[MAX_N * MAX_N];
+
+static double sketch(void *context, const double *x, double *g, double *d) {
+    const problem *p = context;
+    const double f = linearize(context, x, g, matrix);
+    for (size_t i = 0; i < p->n; ++i) d[i] = matrix[i * p->n + i];
+    return f;
+}
+
+static void multiply(void *context, const double *v, double *Hv) {
+    const problem *p = context;
+    for (size_t i = 0; i < p->n; ++i) {
+        Hv[i] = 0.0;
+        for (size_t j = 0; j < p->n; ++j) Hv[i] += matrix[j <= i ? i * p->n + j : j * p->n + i] * v[j];
+    }
+}
+
+/* J^T r_pp, by central differences. */
+static void bend(void *context, const double *x, const double *v, double h, double *b) {
+    const problem *p = context;
+    static double r[3][MAX_M], J[MAX_M][MAX_N];
+    double at[MAX_N];
+    for (int k = 2; k >= 0; --k) {
+        for (size_t i = 0; i < p->n; ++i) at[i] = x[i] + (k == 2 ? h : k == 1 ? -h : 0.0) * v[i];
+        residuals(p, at, r[k], J);
+    }
+    for (size_t i = 0; i < p->n; ++i) {
+        b[i] = 0.0;
+        for (size_t k = 0; k < p->m; ++k)
+            b[i] += J[k][i] * (r[2][k] - 2.0 * r[0][k] + r[1][k]) / (h * h);
+    }
+}
+
 static kan_lm_function function_of(problem *p) {
-    return (kan_lm_function){.context = p, .value = value, .linearize = linearize};
+    return (kan_lm_function){
+        .context = p, .value = value, .linearize = linearize, .sketch = sketch, .multiply = multiply};
 }
 
 static void set_start(const problem *p, double *x) {
@@ -171,25 +205,48 @@ ParameterizedTestParameters(lm, finds_the_minimum_that_gsl_finds)
 /* Where the least f is not 0 it is known to its rounding, so x to the root of that; Powell's function is of
  * fourth order in two directions. */
 ParameterizedTest(problem *p, lm, finds_the_minimum_that_gsl_finds) {
-    double x[MAX_N], expected[MAX_N];
-    const kan_lm_function f = function_of(p);
-    kan_lm *lm = kan_lm_alloc(p->n, NULL);
-    kan_lm_outcome outcome = KAN_LM_MOVED;
-    set_start(p, x);
-    memcpy(expected, x, sizeof x);
+    double expected[MAX_N];
+    set_start(p, expected);
     gsl_minimum(p, expected);
-    double last = value(p, x);
-    for (size_t step = 0; step < 100 && outcome == KAN_LM_MOVED; ++step) {
-        outcome = kan_lm_step(lm, &f, x);
-        cr_assert(lm->f == value(p, x), "f is not that of x");
-        if (outcome == KAN_LM_MOVED) cr_assert(lt(dbl, lm->f, last), "step %zu", step);
-        last = lm->f;
+    for (int way = 0; way < 4; ++way) { /* with matrices and without, straight and bent */
+        double x[MAX_N];
+        kan_lm_function f = function_of(p);
+        if (way & 1) f.bend = bend;
+        kan_lm *lm = kan_lm_alloc(p->n, &(kan_lm_options){.most_dense = way & 2 ? 1 : 0});
+        kan_lm_outcome outcome = KAN_LM_MOVED;
+        set_start(p, x);
+        double last = value(p, x);
+        for (size_t step = 0; step < 200 && outcome == KAN_LM_MOVED; ++step) {
+            outcome = kan_lm_step(lm, &f, x);
+            cr_assert(lm->f == value(p, x), "f is not that of x");
+            if (outcome == KAN_LM_MOVED) cr_assert(lt(dbl, lm->f, last), "step %zu", step);
+            last = lm->f;
+        }
+        cr_assert(eq(int, lm->products > 0, way >= 2));
+        const double least = isnan(p->least) ? value(p, expected) : p->least;
+        cr_assert(epsilon_eq(dbl, lm->f, least, 1e-14 * fmax(1.0, least)), "f, way %d", way);
+        for (size_t i = 0; i < p->n; ++i)
+            cr_assert(epsilon_eq(dbl, x[i], expected[i], p->kind == POWELL ? 1e-3 : 1e-7),
+                      "x[%zu], way %d", i, way);
+        kan_lm_free(lm);
     }
-    const double least = isnan(p->least) ? value(p, expected) : p->least;
-    cr_assert(epsilon_eq(dbl, lm->f, least, 1e-14 * fmax(1.0, least)), "f");
-    for (size_t i = 0; i < p->n; ++i)
-        cr_assert(epsilon_eq(dbl, x[i], expected[i], p->kind == POWELL ? 1e-3 : 1e-7), "x[%zu]", i);
-    kan_lm_free(lm);
+}
+
+/* A bent step sees along the valley of Rosenbrock's function: fewer matrices. */
+Test(lm, acceleration_saves_steps_in_a_narrow_valley) {
+    size_t steps[2] = {0, 0};
+    for (int bent = 0; bent < 2; ++bent) {
+        problem p = problems[0];
+        double x[MAX_N];
+        kan_lm_function f = function_of(&p);
+        if (bent) f.bend = bend;
+        kan_lm *lm = kan_lm_alloc(p.n, NULL);
+        set_start(&p, x);
+        while (value(&p, x) > 1e-12 && kan_lm_step(lm, &f, x) == KAN_LM_MOVED) ++steps[bent];
+        cr_assert(le(dbl, value(&p, x), 1e-12));
+        kan_lm_free(lm);
+    }
+    cr_assert(lt(sz, steps[1], steps[0]));
 }
 
 /* Without damping a step is Gauss and Newton's, and a linear problem is solved by one: its normal equations

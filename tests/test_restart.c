@@ -10,7 +10,7 @@ static const kan_mlp_config config = {.width = {2, 5, 1}, .activation = KAN_TANH
 
 static kan_model *start(uint64_t seed, uint64_t number) {
     kan_model *m = NULL;
-    cr_assert(kan_restart_family->start(&config, seed, number, NULL, &m, NULL) == KAN_OK);
+    cr_assert(kan_restart_family->start(&config, seed, number, 0, NULL, &m, NULL) == KAN_OK);
     return m;
 }
 

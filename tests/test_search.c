@@ -225,9 +225,9 @@ Test(search, stops_in_good_order_with_the_best_so_far) {
 
 static size_t n_poisoned; /* starts of a family that begin with a NaN */
 
-static kan_status poisoned_start(const void *self, uint64_t seed, uint64_t number, const kan_dataset *d,
-                                 kan_model **made, kan_error *error) {
-    const kan_status status = kan_ladder_family->start(self, seed, number, d, made, error);
+static kan_status poisoned_start(const void *self, uint64_t seed, uint64_t number, size_t generation,
+                                 const kan_dataset *d, kan_model **made, kan_error *error) {
+    const kan_status status = kan_ladder_family->start(self, seed, number, generation, d, made, error);
     if (status == KAN_OK && number < n_poisoned) (*made)->theta[0] = (double)NAN;
     return status;
 }

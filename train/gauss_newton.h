@@ -30,15 +30,29 @@ typedef struct gauss_newton {
     double *y, *dy, *work;  /* [block][n_out], and the model's scratch                              */
     double *root, *rotated; /* [n_out][n_out], [n_out][width]                                       */
     double *dense;          /* [TILE][n_params], where dense products are cheaper; or NULL          */
+    size_t stored;          /* samples whose R are kept for products, 0 where H is wanted */
 } gauss_newton;
 
-/* Keeps model and loss, whose root is not NULL. NULL without memory. */
-gauss_newton *gauss_newton_alloc(const kan_model *m, const kan_loss *loss, size_t most_samples);
+/* Keeps model and loss, whose root is not NULL. With n_stored > 0 the R of so many samples are kept, for products
+ * with an H that is never made; starts, values and dy are then for n_stored samples. NULL without memory. */
+gauss_newton *gauss_newton_alloc(const kan_model *m, const kan_loss *loss, size_t most_samples,
+                                 size_t n_stored);
 void gauss_newton_free(gauss_newton *gn);
 
 /* Adds what n <= block samples have to g [n_params] and to the lower triangle of H [n_params][n_params], and returns
  * their part of L; arguments as in kan_loss. */
 double gauss_newton_add(gauss_newton *gn, size_t n, const double *x, const double *y,
                         const double *weight, double scale, double *g, double *H);
+
+/* The same for samples first .. first+n-1 of those that are stored, with the diagonal d of H in its place. */
+double gauss_newton_store(gauss_newton *gn, size_t first, size_t n, const double *x, const double *y,
+                          const double *weight, double scale, double *g, double *d);
+
+/* Hv = H v from what is stored. */
+void gauss_newton_multiply(gauss_newton *gn, const double *v, double *Hv);
+
+/* v [n][n_out] becomes scale weight_s S_s^T S_s v_s: second derivatives of the loss at y_hat, any number of samples. */
+void gauss_newton_weigh(gauss_newton *gn, size_t n, const double *y_hat, const double *weight,
+                        double scale, double *v);
 
 #endif

@@ -3,15 +3,24 @@
  * Minimises a function f that knows, beside its gradient g, a positive semidefinite stand-in H for its Hessian
  * (J^T J of least squares). A step solves
  *
- *     (H + lambda D) p = -g          D = diag(H)
+ *     (H + lambda D) p = -g          D = max(diag(H), max diag(H) / 100)
  *
- * (Marquardt, SIAM J. Appl. Math. 11, 1963) by Cholesky factorisation of the matrix scaled to a unit diagonal,
- * and goes to x + p if f is smaller there. With rho = (f(x) - f(x + p)) / (p.(lambda D p - g) / 2), the gain over the
+ * (Marquardt, SIAM J. Appl. Math. 11, 1963; the floor keeps parameters that hardly matter from going far) by
+ * Cholesky factorisation of the matrix scaled by D^-1/2 on both sides, adds the geodesic acceleration
+ *
+ *     (H + lambda D) a = -J^T r_pp   r_pp = d2r(x + t p)/dt2
+ *
+ * (Transtrum and Sethna, arXiv 1201.5885, eq. 12 - 15), which follows the bend of a narrow valley, and goes to x + p + a/2
+ * if f is smaller there. A step with |D^1/2 a| > 0.75 |D^1/2 p| counts as a failure. With rho = (f(x) - f(x + p)) / (p.(lambda D p - g) / 2), the gain over the
  * predicted one, lambda becomes
  *
  *     lambda max(1/9, 1 - (2 rho - 1)^3)   after a step,   nu lambda, nu = 2, 4, 8, ..   after a failure
  *
- * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a value and a factorisation, not a new H.
+ * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a factorisation and less than a gradient, not a new H.
+ *
+ * Where there are many parameters, conjugate gradients take the place of the factorisation: they need products
+ * with H only, and stop when the residual of the linear system is small enough beside its right-hand side (inexact
+ * Newton steps; Nocedal and Wright, Numerical Optimization, 2nd ed., section 7.1).
  *
  * Parameters that H knows nothing of (its diagonal is zero: a cell without data, an edge without influence)
  * and those that may not move take no part: their step is zero. Other singular directions are what lambda is
@@ -36,16 +45,27 @@ typedef struct kan_lm_function {
     double (*value)(void *context, const double *x);
     /* f(x), and writes g [n] and the lower triangle of H [n][n], row by row */
     double (*linearize)(void *context, const double *x, double *g, double *H);
+    /* Without matrices, for more than options.most_dense parameters: f(x), g and the diagonal d [n] of H; and then
+     * H v at that x. NULL where there never are so many */
+    double (*sketch)(void *context, const double *x, double *g, double *d);
+    void (*multiply)(void *context, const double *v, double *Hv);
+    /* b = J^T r_pp of least squares, r_pp the second derivative of the residuals along p, by differences with the step
+     * h; NULL: steps are straight */
+    void (*bend)(void *context, const double *x, const double *p, double h, double *b);
     const uint8_t *movable; /* [n], 0 where x stays; NULL: all move */
 } kan_lm_function;
 
+enum { KAN_LM_MAX_EVALUATIONS = 60, KAN_LM_MOST_DENSE = 4000, KAN_LM_MAX_PRODUCTS = 200 };
+
 /* Every zero means the default in brackets. */
 typedef struct kan_lm_options {
-    double lambda;       /* the first one                                                    [1e-3] */
-    double least_lambda; /*                                                                 [1e-15] */
-    size_t
-        max_evaluations; /* values in one step                                                 [30] */
-    double tolerance;    /* done when |g|_inf <= tolerance max(1, |f|)   [0: when rounding stops it] */
+    double lambda;          /* the first one                                              [1e-3]   */
+    double least_lambda;    /*                                                            [1e-15]  */
+    size_t max_evaluations; /* values and bends in one step, and perhaps one more         [60]     */
+    size_t most_dense;      /* more parameters than this: no matrices                     [4000]   */
+    size_t max_products;    /* in one solution of a linear system without matrices        [200]    */
+    double residual;        /* of such a solution, beside its right-hand side             [0.01]   */
+    double tolerance; /* done when |g|_inf <= tolerance max(1, |f|)  [0: when rounding stops it] */
 } kan_lm_options;
 
 /* One step in outcome: */
@@ -63,18 +83,21 @@ typedef struct kan_lm {
     size_t n;
     int started;        /* f below belongs to the current x                               */
     int linearized;     /* so do g and H                                                  */
-    size_t evaluations; /* values and linearizations so far                               */
+    size_t evaluations; /* values, linearizations and bends so far                        */
     double f;           /* value at x                                                     */
     double lambda, nu;
-    double *g; /* [n] gradient where H was last computed                         */
-    double *H; /* [n][n]                                                         */
-    double *L; /* [n][n] scratch, as are those below                             */
-    double *scale, *p, *q, *x_trial; /* [n]                                              */
-    size_t *active; /* [n] parameters that take part                                  */
+    double *g; /* [n] gradient where H was last computed                     */
+    double *d; /* [n] diagonal of H there                                    */
+    double *H; /* [n][n], NULL with more than most_dense parameters          */
+    double *L; /* [n][n] or NULL, scratch, as are those below                */
+    double *scale, *p, *q, *b, *x_trial; /* [n]                                           */
+    double *r, *s, *v, *Hv; /* [n] of conjugate gradients; NULL with matrices             */
+    size_t products;        /* with H so far, without matrices                            */
+    size_t *active;         /* [n] parameters that take part                                  */
     size_t n_active;
 } kan_lm;
 
-/* Two matrices of n times n doubles. NULL when memory is short. */
+/* Two matrices of n times n doubles, where n is not more than most_dense. NULL when memory is short. */
 kan_lm *kan_lm_alloc(size_t n, const kan_lm_options *options);
 void kan_lm_free(kan_lm *lm);
 

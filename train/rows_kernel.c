@@ -16,7 +16,7 @@ static inline void add_four(double c, const double *restrict x, double *restrict
     for (size_t i = 0; i < 4; ++i) y[i] += c * x[i];
 }
 
-static void add_gram_from(const rows *r, size_t a, size_t first, size_t n_params, double *H) {
+static void add_gram(const rows *r, size_t a, size_t n_params, double *H) {
     const size_t *lengths = r->lengths, *at = r->at, length = lengths[a];
     for (size_t s = 0; s < r->n; ++s) {
         const uint32_t *starts = r->starts + s * r->n_runs;
@@ -26,7 +26,7 @@ static void add_gram_from(const rows *r, size_t a, size_t first, size_t n_params
                 const double c = row[at[a] + u];
                 double *to = H + (starts[a] + u) * n_params;
                 if (c == 0.0) continue;
-                for (size_t b = first; b < a; ++b)
+                for (size_t b = 0; b < a; ++b)
                     if (lengths[b] == 4)
                         add_four(c, row + at[b], to + starts[b]);
                     else
@@ -37,33 +37,52 @@ static void add_gram_from(const rows *r, size_t a, size_t first, size_t n_params
     }
 }
 
-static void add_gram(const rows *r, size_t a, size_t n_params, double *H) {
-    add_gram_from(r, a, 0, n_params, H);
+static void add_diagonal(const rows *r, double *d) {
+    for (size_t row = 0; row < r->n * r->n_out; ++row) {
+        const double *values = r->values + row * r->width;
+        for (size_t a = 0; a < r->n_runs; ++a) {
+            double *to = d + r->starts[row / r->n_out * r->n_runs + a];
+            for (size_t u = 0; u < r->lengths[a]; ++u, ++values) to[u] += *values * *values;
+        }
+    }
 }
 
-static void add_transposed(const rows *r, size_t a, const double *c, double *g) {
-    for (size_t s = 0; s < r->n; ++s)
-        for (size_t o = 0; o < r->n_out; ++o) {
-            const size_t row = s * r->n_out + o;
-            add(r->lengths[a], c[row], r->values + row * r->width + r->at[a],
-                g + r->starts[s * r->n_runs + a]);
-        }
+static void add_transposed(const rows *r, size_t begin, size_t end, const double *c, double *g) {
+    for (size_t row = 0; row < r->n * r->n_out; ++row) {
+        const double *values = r->values + row * r->width;
+        const uint32_t *starts = r->starts + row / r->n_out * r->n_runs;
+        for (size_t a = begin; a < end; ++a)
+            if (r->lengths[a] == 4)
+                add_four(c[row], values + r->at[a], g + starts[a]);
+            else
+                add(r->lengths[a], c[row], values + r->at[a], g + starts[a]);
+    }
+}
+
+/* As many sums as lanes side by side, and what is left over. */
+static inline double dot(size_t n, const double *a, const double *b) {
+    vec sum = {0};
+    double total = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        sum += *(const vec_unaligned *)(a + i) * *(const vec_unaligned *)(b + i);
+    for (size_t k = 0; i > 0 && k < LANES; ++k) total += sum[k];
+    for (; i < n; ++i) total += a[i] * b[i];
+    return total;
 }
 
 static void multiply(const rows *r, size_t begin, size_t end, const double *p, double *c) {
-    for (size_t s = begin; s < end; ++s)
-        for (size_t o = 0; o < r->n_out; ++o) {
-            const double *row = r->values + (s * r->n_out + o) * r->width;
-            double sum = 0.0;
-            for (size_t k = 0; k < r->n_runs; ++k) {
-                const double *from = p + r->starts[s * r->n_runs + k];
-                for (size_t u = 0; u < r->lengths[k]; ++u) sum += *row++ * from[u];
-            }
-            c[s * r->n_out + o] = sum;
-        }
+    for (size_t row = begin * r->n_out; row < end * r->n_out; ++row) {
+        const double *values = r->values + row * r->width;
+        const uint32_t *starts = r->starts + row / r->n_out * r->n_runs;
+        double sum = 0.0;
+        for (size_t a = 0; a < r->n_runs; values += r->lengths[a], ++a)
+            sum += dot(r->lengths[a], values, p + starts[a]);
+        c[row] = sum;
+    }
 }
 
 const rows_kernel KAN_KERNEL(rows_kernel) = {.add_gram = add_gram,
-                                             .add_gram_from = add_gram_from,
+                                             .add_diagonal = add_diagonal,
                                              .add_transposed = add_transposed,
                                              .multiply = multiply};

@@ -22,10 +22,10 @@ typedef struct rows {
 typedef struct rows_kernel {
     /* Adds to the rows of H = J^T J that run a owns, left of the diagonal and on it: H [n_params][n_params] */
     void (*add_gram)(const rows *r, size_t a, size_t n_params, double *H);
-    /* The same for what is in the columns of runs first .. a alone. */
-    void (*add_gram_from)(const rows *r, size_t a, size_t first, size_t n_params, double *H);
-    /* g += J^T c for the entries of run a; c [n][n_out] */
-    void (*add_transposed)(const rows *r, size_t a, const double *c, double *g);
+    /* d += diagonal of J^T J */
+    void (*add_diagonal)(const rows *r, double *d);
+    /* g += J^T c for the entries of runs begin .. end-1; c [n][n_out] */
+    void (*add_transposed)(const rows *r, size_t begin, size_t end, const double *c, double *g);
     /* c = J p for samples begin .. end-1 */
     void (*multiply)(const rows *r, size_t begin, size_t end, const double *p, double *c);
 } rows_kernel;

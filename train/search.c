@@ -398,8 +398,8 @@ static kan_status step_start(kan_search *s, member *a, kan_error *error) {
     kan_search_state *t = s->state;
     if (a->ended) return KAN_OK;
     if (!a->model) {
-        const kan_status status = t->family->start(t->self, t->options.seed, a->start, t->fit,
-                                                   &a->model, error);
+        const kan_status status = t->family->start(t->self, t->options.seed, a->start, t->generation,
+                                                   t->fit, &a->model, error);
         if (status == KAN_ENONFINITE) a->out = true;
         if (status != KAN_OK) return a->out ? KAN_OK : status;
     }

@@ -44,9 +44,9 @@ extern "C" {
 /* What a search must know of a kind of model. `self` is the family's own configuration. Functions that make
  * a model put a new one into *made. KAN_ENOMEM, KAN_ENONFINITE: the model is dropped. */
 typedef struct kan_search_family {
-    /* Start number `number` of `seed`, placed so that the inputs of d make use of it. */
-    kan_status (*start)(const void *self, uint64_t seed, uint64_t number, const kan_dataset *d,
-                        kan_model **made, kan_error *error);
+    /* Start number `number` of `seed`, in that generation, placed so that the inputs of d make use of it. */
+    kan_status (*start)(const void *self, uint64_t seed, uint64_t number, size_t generation,
+                        const kan_dataset *d, kan_model **made, kan_error *error);
     /* Variants of one start, at least 1; and variant 0 .. of a model. NULL: one, the model itself. */
     size_t (*n_variants)(const void *self);
     kan_status (*vary)(const void *self, const kan_model *m, size_t variant, const kan_dataset *d,

@@ -12,34 +12,29 @@
 #include "core/random.h"
 #include "core/work.h"
 #include "train/adam.h"
-#include "train/gauss_newton.h"
 #include "train/lbfgs.h"
 #include "train/lm.h"
+#include "train/objective.h"
 #include "train/vector_kernel.h"
 
 static const double pi = 3.14159265358979323846;
 
-/* Rows that go through the model at once: bounds the working memory, and sums over more rows are sums
- * over blocks in their order. */
+/* Rows that go through the model at once: bounds the working memory. */
 enum { BLOCK = 1024 };
 
 struct kan_trainer_state {
     kan_model *model;
     const kan_dataset *data;
     kan_train_options options; /* defaults filled in */
-    size_t block;              /* rows of the buffers */
-    double *x, *y, *weight;    /* a block of samples, gathered                           */
-    double *y_hat, *dy, *work; /* what the model makes of it                             */
-    double *grad;              /* [n_params]                                             */
-    double *theta;             /* [n_params] L-BFGS, LM: the point they move             */
-    bool frozen;               /* some entry of theta is not trainable                   */
-    double *best;              /* [n_params] best parameters so far                      */
-    size_t *rows;              /* [n] Adam: order of the rows in this epoch              */
+    objective objective;
+    double *grad;  /* [n_params]                                             */
+    double *theta; /* [n_params] L-BFGS, LM: the point they move             */
+    double *best;  /* [n_params] best parameters so far                      */
+    size_t *rows;  /* [n] Adam: order of the rows in this epoch              */
     kan_random random;
     kan_adam *adam;
     kan_lbfgs *lbfgs;
     kan_lm *lm;
-    gauss_newton *gn;
     kan_record *history;
     size_t looks_without_gain; /* at the validation rows */
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
@@ -64,58 +59,6 @@ static kan_train_options with_defaults(const kan_train_options *given, const kan
     return o;
 }
 
-/* ---- a pass over rows --------------------------------------------------------------------------- */
-
-/* The samples of a block: pointers into the data where they lie there as they are needed, else
- * gathered. */
-typedef struct samples {
-    const double *x, *y, *weight;
-} samples;
-
-static samples gather(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
-                      const size_t *rows) {
-    if (!rows && d->x) {
-        const double *weight = d->weight ? d->weight + first : NULL;
-        return (samples){d->x + first * d->n_in, d->y + first * kan_dataset_y_width(d), weight};
-    }
-    kan_dataset_batch(d, first, n, rows ? rows + first : NULL, t->x, t->y, t->weight);
-    return (samples){t->x, t->y, d->weight ? t->weight : NULL};
-}
-
-static double total_weight(const kan_dataset *d, size_t first, size_t n, const size_t *rows) {
-    if (!d->weight) return (double)n;
-    double sum = 0.0;
-    for (size_t s = first; s < first + n; ++s) sum += d->weight[rows ? rows[s] : s];
-    return sum;
-}
-
-/* What a pass computes: the mean loss; with the penalty in it; and the gradient of that, which is 0 for frozen
- * parameters. The last two write to grad. */
-typedef enum pass_aim { LOSS = 0, OBJECTIVE, GRADIENT } pass_aim;
-
-/* Of n rows from `first` on (of the list `rows`, or of the data). */
-static double pass(kan_trainer_state *t, const kan_dataset *d, size_t first, size_t n,
-                   const size_t *rows, pass_aim aim, double *grad) {
-    const kan_model *m = t->model;
-    const double scale = 1.0 / total_weight(d, first, n, rows), penalty = t->options.penalty;
-    double loss = 0.0;
-    if (aim != LOSS) memset(grad, 0, m->n_params * sizeof *grad);
-    for (size_t done = 0; done < n; done += t->block) {
-        const size_t size = n - done < t->block ? n - done : t->block;
-        const samples b = gather(t, d, first + done, size, rows);
-        kan_model_forward(m, size, b.x, t->y_hat, t->work);
-        loss += t->options.loss->eval(size, m->n_out, t->y_hat, b.y, b.weight, scale,
-                                      aim == GRADIENT ? t->dy : NULL);
-        if (aim == LOSS) continue;
-        const double share = scale * total_weight(d, first + done, size, rows);
-        if (penalty > 0.0) loss += kan_model_penalty(m, size, penalty * share, grad, t->work);
-        if (aim == GRADIENT) kan_model_backward(m, size, b.x, t->dy, grad, NULL, t->work);
-    }
-    for (size_t p = 0; aim == GRADIENT && t->frozen && p < m->n_params; ++p)
-        if (!m->trainable[p]) grad[p] = 0.0;
-    return loss;
-}
-
 KAN_KERNEL_DECLARE(double, vector_kernel, vector_kernel);
 
 static double norm(size_t n, const double *v) {
@@ -137,36 +80,33 @@ static kan_status alloc_optimizer(kan_trainer_state *t) {
     t->theta = kan_work_alloc(n_params);
     if (o->optimizer == KAN_LM) {
         t->lm = kan_lm_alloc(n_params, NULL);
-        t->gn = gauss_newton_alloc(t->model, o->loss, t->block);
-        return t->theta && t->lm && t->gn ? KAN_OK : KAN_ENOMEM;
+        return t->theta && t->lm ? KAN_OK : KAN_ENOMEM;
     }
     t->lbfgs = kan_lbfgs_alloc(n_params, &(kan_lbfgs_options){.history = o->history});
     return t->theta && t->lbfgs ? KAN_OK : KAN_ENOMEM;
 }
 
 static kan_status alloc_buffers(kan_trainer_state *t) {
-    const kan_model *m = t->model;
-    size_t most = t->options.batch;
-    if (t->options.validation && t->options.validation->n > most) most = t->options.validation->n;
-    t->block = most < BLOCK ? most : BLOCK;
-    t->x = kan_work_alloc(t->block * m->n_in);
-    t->y = kan_work_alloc(t->block * kan_dataset_y_width(t->data));
-    t->weight = kan_work_alloc(t->block);
-    t->y_hat = kan_work_alloc(t->block * m->n_out);
-    t->dy = kan_work_alloc(t->block * m->n_out);
-    t->work = kan_work_alloc(kan_model_work_size(m, t->block));
+    kan_model *m = t->model;
+    const kan_train_options *o = &t->options;
+    size_t most = o->batch;
+    if (o->validation && o->validation->n > most) most = o->validation->n;
+    if (most > BLOCK) most = BLOCK;
+    objective_matrix matrix = MATRIX_NONE;
+    if (o->optimizer == KAN_LM)
+        matrix = m->n_params <= KAN_LM_MOST_DENSE ? MATRIX_MADE : MATRIX_PRODUCTS;
+    if (objective_alloc(&t->objective, m, o->loss, o->penalty, t->data, most, matrix) != KAN_OK)
+        return KAN_ENOMEM;
     t->grad = kan_work_alloc(m->n_params);
     t->best = kan_work_alloc(m->n_params);
     t->history = calloc(t->options.steps, sizeof *t->history);
-    const bool all = t->x && t->y && t->weight && t->y_hat && t->dy && t->work && t->grad && t->best &&
-                     t->history;
-    return all ? KAN_OK : KAN_ENOMEM;
+    return t->grad && t->best && t->history ? KAN_OK : KAN_ENOMEM;
 }
 
 /* What the trainer keeps of theta and of what may move in it. */
 static void look_at_model(kan_trainer_state *t) {
     const size_t n_params = t->model->n_params;
-    t->frozen = kan_model_n_trainable(t->model) < n_params;
+    t->objective.frozen = kan_model_n_trainable(t->model) < n_params;
     memcpy(t->best, t->model->theta, n_params * sizeof *t->best);
     if (t->theta) memcpy(t->theta, t->model->theta, n_params * sizeof *t->theta);
 }
@@ -214,12 +154,7 @@ void kan_trainer_free(kan_trainer *trainer) {
     if (!trainer) return;
     kan_trainer_state *t = trainer->state;
     if (t) {
-        kan_work_free(t->x);
-        kan_work_free(t->y);
-        kan_work_free(t->weight);
-        kan_work_free(t->y_hat);
-        kan_work_free(t->dy);
-        kan_work_free(t->work);
+        objective_free(&t->objective);
         kan_work_free(t->grad);
         kan_work_free(t->theta);
         kan_work_free(t->best);
@@ -228,7 +163,6 @@ void kan_trainer_free(kan_trainer *trainer) {
         kan_adam_free(t->adam);
         kan_lbfgs_free(t->lbfgs);
         kan_lm_free(t->lm);
-        gauss_newton_free(t->gn);
     }
     free(t);
     free(trainer);
@@ -239,7 +173,7 @@ void kan_trainer_free(kan_trainer *trainer) {
 static double full_loss(void *context, const double *theta, double *gradient) {
     kan_trainer_state *t = context;
     memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
-    return pass(t, t->data, 0, t->data->n, NULL, GRADIENT, gradient);
+    return objective_pass(&t->objective, t->data, 0, t->data->n, NULL, AIM_GRADIENT, gradient);
 }
 
 static kan_outcome lbfgs_step(kan_trainer *trainer) {
@@ -264,39 +198,44 @@ static kan_outcome lbfgs_step(kan_trainer *trainer) {
 static double lm_value(void *context, const double *theta) {
     kan_trainer_state *t = context;
     memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
-    return pass(t, t->data, 0, t->data->n, NULL, OBJECTIVE, t->grad);
+    return objective_pass(&t->objective, t->data, 0, t->data->n, NULL, AIM_VALUE, t->grad);
 }
 
-/* Loss, gradient and Gauss-Newton matrix of all rows, with the penalty in all of them. */
 static double lm_linearize(void *context, const double *theta, double *g, double *H) {
     kan_trainer_state *t = context;
-    const kan_model *m = t->model;
-    const kan_dataset *d = t->data;
-    const double scale = 1.0 / total_weight(d, 0, d->n, NULL), penalty = t->options.penalty;
-    double loss = 0.0;
-    memcpy(m->theta, theta, m->n_params * sizeof *theta);
-    memset(g, 0, m->n_params * sizeof *g);
-    memset(H, 0, m->n_params * m->n_params * sizeof *H);
-    for (size_t first = 0; first < d->n; first += t->gn->block) {
-        const size_t size = d->n - first < t->gn->block ? d->n - first : t->gn->block;
-        const samples b = gather(t, d, first, size, NULL);
-        loss += gauss_newton_add(t->gn, size, b.x, b.y, b.weight, scale, g, H);
-        if (!(penalty > 0.0 && m->ops->penalty)) continue;
-        kan_model_forward(m, size, b.x, t->y_hat, t->work);
-        const double share = scale * total_weight(d, first, size, NULL);
-        loss += kan_model_penalty(m, size, penalty * share, g, t->work);
-    }
-    if (penalty > 0.0) kan_model_penalty_hessian(m, penalty, H);
-    return loss;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_linearize(&t->objective, t->data, g, H);
+}
+
+static double lm_sketch(void *context, const double *theta, double *g, double *d) {
+    kan_trainer_state *t = context;
+    memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
+    return objective_sketch(&t->objective, t->data, g, d);
+}
+
+static void lm_multiply(void *context, const double *v, double *Hv) {
+    kan_trainer_state *t = context;
+    objective_multiply(&t->objective, v, Hv);
+}
+
+static void lm_bend(void *context, const double *theta, const double *p, double h, double *b) {
+    kan_trainer_state *t = context;
+    objective_bend(&t->objective, t->data, theta, p, h, b);
 }
 
 static kan_outcome lm_step(kan_trainer *trainer) {
     kan_trainer_state *t = trainer->state;
     kan_report *report = &trainer->report;
     const size_t n_params = t->model->n_params, limit = t->options.evaluations;
-    const kan_lm_function f = {t, lm_value, lm_linearize, t->frozen ? t->model->trainable : NULL};
+    const kan_lm_function f = {.context = t,
+                               .value = lm_value,
+                               .linearize = lm_linearize,
+                               .sketch = lm_sketch,
+                               .multiply = lm_multiply,
+                               .bend = lm_bend,
+                               .movable = t->objective.frozen ? t->model->trainable : NULL};
     if (limit > 0) { /* the trials may not go past the limit */
-        const size_t used = t->lm->evaluations + 1, usual = 30;
+        const size_t used = t->lm->evaluations + 1, usual = KAN_LM_MAX_EVALUATIONS;
         const size_t left = limit > used ? limit - used : 1;
         t->lm->options.max_evaluations = left < usual ? left : usual;
     }
@@ -336,13 +275,14 @@ static kan_outcome adam_step(kan_trainer *trainer) {
                  size = n - first < batch ? n - first : batch;
     if (first == 0 && report->steps > 1) end_epoch(trainer);
     if (first == 0 && n_batches > 1) kan_random_shuffle(&t->random, n, t->rows);
-    report->loss = pass(t, t->data, first, size, n_batches > 1 ? t->rows : NULL, GRADIENT, t->grad);
+    report->loss = objective_pass(&t->objective, t->data, first, size, n_batches > 1 ? t->rows : NULL,
+                                  AIM_GRADIENT, t->grad);
     report->gradient_norm = norm(t->model->n_params, t->grad);
     ++report->evaluations;
     t->epoch_loss += report->loss * (double)size;
     if (isfinite(report->gradient_norm))
         kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad,
-                      t->frozen ? t->model->trainable : NULL, t->model->theta);
+                      t->objective.frozen ? t->model->trainable : NULL, t->model->theta);
     return KAN_RUNNING;
 }
 
@@ -352,7 +292,8 @@ static kan_outcome look(kan_trainer *trainer) {
     kan_report *report = &trainer->report;
     const kan_dataset *v = t->options.validation;
     if (!v && t->options.optimizer == KAN_ADAM) return KAN_RUNNING;
-    const double value = v ? pass(t, v, 0, v->n, NULL, LOSS, NULL) : report->loss;
+    const double value = v ? objective_pass(&t->objective, v, 0, v->n, NULL, AIM_LOSS, NULL)
+                           : report->loss;
     if (v) report->validation = value;
     if (value < report->best) {
         report->best = value;

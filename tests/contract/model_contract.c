@@ -1,150 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/contract/model_contract.h"
 
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
-
 #include <dirent.h>
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "core/parallel.h"
-#include "core/random.h"
-#include "core/work.h"
-#include "tests/support/alloc.h"
-
-/* ---- one batch and what a model makes of it ----------------------------------------------------- */
-
-typedef struct pass {
-    size_t batch, n_x, n_y, n_params, n_work;
-    double *x, *dy;               /* drawn at random      */
-    double *y, *grad, *dx, *work; /* made by run()         */
-} pass;
-
-static double *numbers(size_t n) {
-    double *values = kan_work_alloc(n);
-    cr_assert(values != NULL, "no memory for %zu numbers", n);
-    return values;
-}
-
-static void fill(size_t n, double value, double *values) {
-    for (size_t j = 0; j < n; ++j) values[j] = value;
-}
-
-static void draw(kan_random *random, size_t n, double lo, double hi, double *values) {
-    for (size_t j = 0; j < n; ++j) values[j] = lo + (hi - lo) * kan_random_uniform(random);
-}
-
-static pass pass_alloc(const kan_model *m, size_t batch) {
-    pass p = {.batch = batch, .n_params = m->n_params, .n_work = kan_model_work_size(m, batch)};
-    p.n_x = batch * m->n_in, p.n_y = batch * m->n_out;
-    p.x = numbers(p.n_x), p.dx = numbers(p.n_x);
-    p.y = numbers(p.n_y), p.dy = numbers(p.n_y);
-    p.grad = numbers(p.n_params), p.work = numbers(p.n_work);
-    return p;
-}
-
-static void pass_free(pass *p) {
-    double *arrays[] = {p->x, p->dx, p->y, p->dy, p->grad, p->work};
-    for (size_t j = 0; j < sizeof arrays / sizeof *arrays; ++j) kan_work_free(arrays[j]);
-}
-
-/* A batch of the contract's size, x and dy drawn from a stream of its seed. */
-static pass pass_draw(const kan_model *m, const model_contract *c, uint64_t stream) {
-    pass p = pass_alloc(m, c->batch);
-    kan_random random = kan_random_seed(c->seed, stream);
-    draw(&random, p.n_x, c->lo, c->hi, p.x);
-    draw(&random, p.n_y, -1.0, 1.0, p.dy);
-    return p;
-}
-
-/* Forward and backward from a zero gradient; outputs and work hold NaN before. */
-static void run(const kan_model *m, pass *p) {
-    fill(p->n_work, NAN, p->work);
-    fill(p->n_y, NAN, p->y);
-    fill(p->n_x, NAN, p->dx);
-    fill(p->n_params, 0.0, p->grad);
-    kan_model_forward(m, p->batch, p->x, p->y, p->work);
-    kan_model_backward(m, p->batch, p->x, p->dy, p->grad, p->dx, p->work);
-}
-
-static void assert_same_bits(const char *what, size_t n, const double *a, const double *b) {
-    for (size_t j = 0; j < n; ++j)
-        cr_assert(memcmp(a + j, b + j, sizeof *a) == 0, "%s, entry %zu: %.17g and %.17g", what, j, a[j],
-                  b[j]);
-}
-
-/* ---- the reference ------------------------------------------------------------------------------ */
-
-/* loss = sum over samples and outputs of dy y, in long double, and what it takes to bound errors. */
-typedef struct reference {
-    const kan_model *m;
-    const model_contract *c;
-    const pass *p;
-    long double *theta, *x;           /* as they are                                         */
-    long double *v_theta, *v_x;       /* a direction                                         */
-    long double *at_theta, *at_x, *y; /* scratch                                             */
-    double *magnitude;                /* [batch] of each sample                              */
-    double total;                     /* sum over samples and outputs of |dy| magnitude      */
-} reference;
-
-static long double *long_numbers(size_t n, const double *values) {
-    long double *copy = calloc(n + 1, sizeof *copy);
-    cr_assert(copy != NULL, "no memory for %zu numbers", n);
-    for (size_t j = 0; values && j < n; ++j) copy[j] = values[j];
-    return copy;
-}
-
-static reference reference_alloc(const kan_model *m, const model_contract *c, const pass *p) {
-    reference r = {.m = m, .c = c, .p = p};
-    r.theta = long_numbers(p->n_params, m->theta), r.x = long_numbers(p->n_x, p->x);
-    r.v_theta = long_numbers(p->n_params, NULL), r.v_x = long_numbers(p->n_x, NULL);
-    r.at_theta = long_numbers(p->n_params, NULL), r.at_x = long_numbers(p->n_x, NULL);
-    r.y = long_numbers(m->n_out, NULL);
-    r.magnitude = numbers(p->batch);
-    for (size_t s = 0; s < p->batch; ++s) {
-        r.magnitude[s] = (double)c->reference(c->context, r.theta, r.x + s * m->n_in, r.y);
-        for (size_t o = 0; o < m->n_out; ++o) r.total += fabs(p->dy[s * m->n_out + o]) * r.magnitude[s];
-    }
-    cr_assert(isfinite(r.total) && r.total > 0.0, "the reference gives no magnitudes");
-    return r;
-}
-
-static void reference_free(reference *r) {
-    long double *arrays[] = {r->theta, r->x, r->v_theta, r->v_x, r->at_theta, r->at_x, r->y};
-    for (size_t j = 0; j < sizeof arrays / sizeof *arrays; ++j) free(arrays[j]);
-    kan_work_free(r->magnitude);
-}
-
-/* The part that rows first .. first+n-1 have in the loss at theta + t v_theta, x + t v_x. */
-static long double loss(reference *r, size_t first, size_t n, long double t) {
-    const size_t n_in = r->m->n_in, n_out = r->m->n_out;
-    long double sum = 0.0L;
-    for (size_t p = 0; p < r->p->n_params; ++p) r->at_theta[p] = r->theta[p] + t * r->v_theta[p];
-    for (size_t s = first; s < first + n; ++s) {
-        for (size_t i = s * n_in; i < (s + 1) * n_in; ++i) r->at_x[i] = r->x[i] + t * r->v_x[i];
-        r->c->reference(r->c->context, r->at_theta, r->at_x + s * n_in, r->y);
-        for (size_t o = 0; o < n_out; ++o) sum += r->p->dy[s * n_out + o] * r->y[o];
-    }
-    return sum;
-}
-
-/* d(loss)/dt at t = 0 by (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h, whose error is of order h^4. */
-static double derivative(reference *r, size_t first, size_t n) {
-    const long double h = r->c->step;
-    const long double near = loss(r, first, n, h) - loss(r, first, n, -h);
-    const long double far = loss(r, first, n, 2 * h) - loss(r, first, n, -2 * h);
-    return (double)((8 * near - far) / (12 * h));
-}
-
-/* Error of a derivative: rounding of a pass, and of the differences. h^4 is below both. */
-static double derivative_tolerance(const reference *r) {
-    return r->total * (r->c->ulps * r->c->epsilon + 8.0 * (double)LDBL_EPSILON / r->c->step);
-}
+#include "tests/contract/contract_parts.h"
 
 /* ---- the checks --------------------------------------------------------------------------------- */
 
@@ -189,12 +51,6 @@ static void check_gradients(const kan_model *m, const model_contract *c) {
               tolerance);
     reference_free(&r);
     pass_free(&p);
-}
-
-static double dot(size_t n, const long double *v, const double *g, double *sum_v) {
-    long double sum = 0.0L;
-    for (size_t j = 0; j < n; ++j) sum += v[j] * g[j], *sum_v += fabs((double)v[j]);
-    return (double)sum;
 }
 
 /* u is dy. A product <v, g> collects the error of each entry of g times that of v. */
@@ -333,121 +189,6 @@ static void check_nan(const kan_model *m, const model_contract *c) {
     pass_free(&p);
 }
 
-/* ---- the Jacobian -------------------------------------------------------------------------------- */
-
-typedef struct jacobian {
-    size_t n_runs, width;
-    size_t *lengths;  /* [n_runs]                 */
-    double *y;        /* [batch][n_out]           */
-    uint32_t *starts; /* [batch][n_runs]          */
-    double *values;   /* [batch][n_out][width]    */
-} jacobian;
-
-/* That of the inputs of p, with everything poisoned before. */
-static jacobian jacobian_run(const kan_model *m, const pass *p) {
-    jacobian j = {.n_runs = kan_model_jacobian_runs(m, NULL)};
-    cr_assert(j.n_runs > 0);
-    j.lengths = calloc(j.n_runs, sizeof *j.lengths);
-    j.starts = malloc(p->batch * j.n_runs * sizeof *j.starts);
-    cr_assert(j.lengths && j.starts);
-    cr_assert(eq(sz, kan_model_jacobian_runs(m, j.lengths), j.n_runs));
-    for (size_t k = 0; k < j.n_runs; ++k) j.width += j.lengths[k];
-    const size_t n_work = kan_model_jacobian_work_size(m, p->batch), n_values = p->n_y * j.width;
-    double *work = numbers(n_work);
-    j.y = numbers(p->n_y), j.values = numbers(n_values);
-    memset(j.starts, 0xff, p->batch * j.n_runs * sizeof *j.starts);
-    fill(n_work, NAN, work);
-    fill(p->n_y, NAN, j.y);
-    fill(n_values, NAN, j.values);
-    alloc_count_begin();
-    kan_model_jacobian(m, p->batch, p->x, j.y, j.starts, j.values, work);
-    cr_assert(eq(sz, alloc_count_end(), 0), "a Jacobian allocates");
-    kan_work_free(work);
-    return j;
-}
-
-static void jacobian_free(jacobian *j) {
-    free(j->lengths);
-    free(j->starts);
-    kan_work_free(j->y);
-    kan_work_free(j->values);
-}
-
-static void assert_runs(const kan_model *m, const jacobian *j, size_t batch) {
-    size_t end = 0;
-    for (size_t k = 0; k < j->n_runs; ++k) {
-        size_t least = SIZE_MAX, most = 0;
-        cr_assert(j->lengths[k] > 0);
-        for (size_t s = 0; s < batch; ++s) {
-            const size_t start = j->starts[s * j->n_runs + k];
-            if (start < least) least = start;
-            if (start + j->lengths[k] > most) most = start + j->lengths[k];
-        }
-        cr_assert(least >= end && most <= m->n_params, "run %zu goes from %zu to %zu, after %zu", k,
-                  least, most, end);
-        end = most;
-    }
-}
-
-/* The row of sample s and output o as n_params numbers. */
-static void expand(const kan_model *m, const jacobian *j, size_t s, size_t o, double *row) {
-    const double *values = j->values + (s * m->n_out + o) * j->width;
-    fill(m->n_params, 0.0, row);
-    for (size_t k = 0; k < j->n_runs; values += j->lengths[k], ++k)
-        memcpy(row + j->starts[s * j->n_runs + k], values, j->lengths[k] * sizeof *row);
-}
-
-/* Every entry against the backward pass of that output of that sample alone, and every row in a random
- * direction against differences of the reference. */
-static void check_jacobian(const kan_model *m, const model_contract *c) {
-    pass p = pass_draw(m, c, 13);
-    reference r = reference_alloc(m, c, &p);
-    kan_random random = kan_random_seed(c->seed, 14);
-    double *row = numbers(m->n_params), sum_v = 0.0, largest = 0.0;
-    jacobian j = jacobian_run(m, &p);
-    assert_runs(m, &j, p.batch);
-    for (size_t k = 0; k < p.n_params; ++k) r.v_theta[k] = 2.0 * kan_random_uniform(&random) - 1.0;
-    for (size_t s = 0; s < p.batch; ++s)
-        for (size_t o = 0; o < m->n_out; ++o) {
-            fill(p.n_y, 0.0, p.dy);
-            p.dy[s * m->n_out + o] = 1.0;
-            r.total = r.magnitude[s];
-            run(m, &p);
-            expand(m, &j, s, o, row);
-            for (size_t k = 0; k < p.n_params; ++k)
-                cr_assert(epsilon_eq(dbl, row[k], p.grad[k], c->ulps * c->epsilon * r.total),
-                          "sample %zu, output %zu, parameter %zu", s, o, k);
-            const double slope = dot(p.n_params, r.v_theta, row, &sum_v);
-            cr_assert(epsilon_eq(dbl, slope, derivative(&r, s, 1), derivative_tolerance(&r) * sum_v),
-                      "sample %zu, output %zu", s, o);
-            cr_assert(epsilon_eq(dbl, j.y[s * m->n_out + o], p.y[s * m->n_out + o],
-                                 c->ulps * c->epsilon * r.magnitude[s]));
-            largest = fmax(largest, fabs(slope));
-            sum_v = 0.0;
-        }
-    cr_assert(largest > 0.0, "all rows are zero");
-    kan_work_free(row);
-    jacobian_free(&j);
-    reference_free(&r);
-    pass_free(&p);
-}
-
-static void check_jacobian_of_nan(const kan_model *m, const model_contract *c) {
-    pass p = pass_draw(m, c, 13);
-    jacobian clean = jacobian_run(m, &p);
-    const size_t row = p.batch / 2, width = m->n_out * clean.width;
-    p.x[row * m->n_in] = NAN;
-    jacobian j = jacobian_run(m, &p);
-    assert_runs(m, &j, p.batch);
-    for (size_t o = 0; o < m->n_out; ++o) cr_assert(isnan(j.y[row * m->n_out + o]));
-    assert_same_bits("rows before one with NaN", row * width, clean.values, j.values);
-    assert_same_bits("rows after one with NaN", (p.batch - row - 1) * width,
-                     clean.values + (row + 1) * width, j.values + (row + 1) * width);
-    jacobian_free(&j);
-    jacobian_free(&clean);
-    pass_free(&p);
-}
-
 /* ---- model files --------------------------------------------------------------------------------- */
 
 static char *read_bytes(const char *path, size_t *size) {
@@ -546,8 +287,8 @@ void model_contract_check(kan_model *m, const model_contract *contract) {
     check_work(m, &c);
     check_penalty(m, &c);
     check_nan(m, &c);
-    check_jacobian(m, &c);
-    check_jacobian_of_nan(m, &c);
+    contract_check_jacobian(m, &c);
+    contract_check_jacobian_of_nan(m, &c);
     check_file(m, &c);
 }
 

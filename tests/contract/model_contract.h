@@ -1,7 +1,7 @@
 /* tests/contract/model_contract.h - one suite for every kan_model, the KAN and the MLP alike.
  *
  * The functions assert with Criterion. A test that calls them compiles contract/model_contract.c and
- * links test_alloc.
+ * contract/jacobian_contract.c, and links test_alloc.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_TESTS_MODEL_CONTRACT_H
