@@ -118,6 +118,7 @@ refused 1 'constant.csv' compare constant.csv --json c.json
 # ---- bad command lines ----------------------------------------------------------------------------
 refused 64 'command'
 refused 64 '--precision' train good.csv --precision single --optimizer lbfgs -o m.kan
+refused 64 '--precision' train good.csv --precision single --optimizer lm -o m.kan
 refused 64 '--precision half' train good.csv --precision half -o m.kan
 refused 64 "'tarin'" tarin good.csv
 refused 64 "'--tarin'" --tarin
@@ -265,6 +266,12 @@ for key in accuracy macro_f1 cross_entropy; do
 done
 accepted info kinds.kan
 ok 'info lists the classes' grep -q 'classes *2: above, or on, below' out
+
+accepted train kinds.csv --mlp 2,8,2 --optimizer lm --steps 20 --test-rows rows -o kinds_lm.kan --json kinds_lm.json
+ok 'Levenberg-Marquardt trains a classifier' grep -q 'Levenberg-Marquardt' out
+ok 'and it learns' awk -v said="$(test_number kinds_lm.json accuracy)" 'BEGIN { exit !(said > 0.5) }'
+accepted info kinds_lm.kan
+ok 'info says lm' grep -q '^training *lm,' out
 
 # ---- models that do not fit, and models that are broken -------------------------------------------------
 awk -F, '{ print $1 "," $3 }' good.csv >lacking.csv

@@ -7,60 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gsl/gsl_multifit.h>
-
 #include "core/parallel.h"
 #include "core/random.h"
 #include "kan/net.h"
 #include "mlp/mlp.h"
-#include "support/alloc.h"
+#include "tests/support/alloc.h"
+#include "tests/support/trainer_cases.h"
 #include "train/trainer.h"
-
-enum { N_IN = 3, N = 300 };
-
-/* y = 1.7 x0 - 0.4 x1 + 0.3 + a bend that no line follows, inputs uniform on [-1, 1]. */
-static kan_dataset *make_data(size_t n, uint64_t seed) {
-    kan_dataset *d = kan_dataset_alloc(KAN_REGRESSION, n, N_IN, 1, false);
-    kan_random random = kan_random_seed(seed, 0);
-    for (size_t s = 0; s < n; ++s) {
-        double *x = d->x + s * N_IN;
-        for (size_t i = 0; i < N_IN; ++i) x[i] = 2.0 * kan_random_uniform(&random) - 1.0;
-        d->y[s] = 1.7 * x[0] - 0.4 * x[1] + 0.3 + 0.5 * sin(3.0 * x[2]) * x[0];
-    }
-    return d;
-}
-
-static kan_mlp *make_line(void) {
-    return kan_mlp_alloc(&(kan_mlp_config){.width = {N_IN, 1}, .seed = 3});
-}
-
-static kan_net *make_net(void) {
-    return kan_net_alloc(&(kan_net_config){.width = {N_IN, 4, 1}, .n_cells = 4, .seed = 5});
-}
-
-/* The weighted least-squares line by GSL's singular value decomposition: three slopes and the constant.
- */
-static void gsl_line(const kan_dataset *d, double *c) {
-    gsl_matrix *x = gsl_matrix_alloc(d->n, N_IN + 1), *cov = gsl_matrix_alloc(N_IN + 1, N_IN + 1);
-    gsl_vector *w = gsl_vector_alloc(d->n), *y = gsl_vector_alloc(d->n),
-               *solution = gsl_vector_alloc(N_IN + 1);
-    gsl_multifit_linear_workspace *work = gsl_multifit_linear_alloc(d->n, N_IN + 1);
-    double chisq;
-    for (size_t s = 0; s < d->n; ++s) {
-        for (size_t i = 0; i < N_IN; ++i) gsl_matrix_set(x, s, i, d->x[s * N_IN + i]);
-        gsl_matrix_set(x, s, N_IN, 1.0);
-        gsl_vector_set(y, s, d->y[s]);
-        gsl_vector_set(w, s, d->weight ? d->weight[s] : 1.0);
-    }
-    gsl_multifit_wlinear(x, w, y, solution, cov, &chisq, work);
-    for (size_t i = 0; i <= N_IN; ++i) c[i] = gsl_vector_get(solution, i);
-    gsl_multifit_linear_free(work);
-    gsl_vector_free(solution);
-    gsl_vector_free(y);
-    gsl_vector_free(w);
-    gsl_matrix_free(cov);
-    gsl_matrix_free(x);
-}
 
 /* An MLP without hidden levels is linear regression; L-BFGS stops where the loss no longer resolves a
  * step, that is at errors of about sqrt(DBL_EPSILON). */
@@ -81,93 +34,6 @@ Test(trainer, lbfgs_finds_the_least_squares_line_of_gsl) {
         kan_mlp_free(line);
         kan_dataset_free(d);
     }
-}
-
-/* A linear model is solved by one step without damping; the first lambda takes a few more. The normal equations
- * of these columns, condition number below 10, leave errors of some hundred roundings. */
-Test(trainer, lm_finds_the_least_squares_line_of_gsl) {
-    for (int weighted = 0; weighted < 2; ++weighted) {
-        kan_dataset *d = make_data(N, 1);
-        double weights[N], expected[N_IN + 1];
-        for (size_t s = 0; s < N; ++s) weights[s] = 0.5 + (double)(s % 7);
-        if (weighted) d->weight = weights;
-        kan_mlp *line = make_line();
-        kan_report report;
-        const kan_train_options options = {.optimizer = KAN_LM, .steps = 20};
-        cr_assert(eq(int, kan_trainer_fit(kan_mlp_model(line), d, &options, &report, NULL), KAN_OK));
-        cr_assert(eq(int, report.outcome, KAN_STALLED));
-        gsl_line(d, expected);
-        for (size_t i = 0; i <= N_IN; ++i)
-            cr_assert(epsilon_eq(dbl, kan_mlp_model(line)->theta[i], expected[i], 1e-9),
-                      "coefficient %zu", i);
-        d->weight = NULL;
-        kan_mlp_free(line);
-        kan_dataset_free(d);
-    }
-}
-
-/* Cross-entropy of a model that is linear in its parameters is convex: both optimizers go to its one minimum. */
-Test(trainer, lm_trains_classifiers_to_where_lbfgs_does) {
-    kan_dataset *numbers = make_data(N, 1),
-                *d = kan_dataset_alloc(KAN_CLASSIFICATION, N, N_IN, 3, false);
-    memcpy(d->x, numbers->x, N * N_IN * sizeof *d->x);
-    kan_random random = kan_random_seed(3, 1);
-    for (size_t s = 0; s < N; ++s) {
-        const double y = numbers->y[s] + kan_random_normal(&random);
-        d->y[s] = y < -0.3 ? 0.0 : y < 0.6 ? 1.0 : 2.0;
-    }
-    double loss[2];
-    for (int k = 0; k < 2; ++k) {
-        kan_mlp *line = kan_mlp_alloc(&(kan_mlp_config){.width = {N_IN, 3}, .seed = 3});
-        kan_report report;
-        const kan_train_options options = {.optimizer = k ? KAN_LM : KAN_LBFGS, .steps = k ? 20 : 500};
-        cr_assert(eq(int, kan_trainer_fit(kan_mlp_model(line), d, &options, &report, NULL), KAN_OK));
-        loss[k] = report.loss;
-        kan_mlp_free(line);
-    }
-    cr_assert(epsilon_eq(dbl, loss[1], loss[0], 1e-12));
-    kan_dataset_free(d);
-    kan_dataset_free(numbers);
-}
-
-/* With acceleration, from a random start, and in the valleys beyond: what is reported is the loss of theta, and
- * it falls. */
-Test(trainer, lm_never_returns_a_worse_loss) {
-    kan_dataset *d = make_data(N, 4);
-    kan_net *net = make_net();
-    const kan_train_options options = {.optimizer = KAN_LM, .steps = 60};
-    kan_trainer *t = kan_trainer_alloc(kan_net_model(net), d, &options, NULL);
-    double last = INFINITY;
-    while (t->report.outcome == KAN_RUNNING) {
-        kan_metric metric;
-        cr_assert(eq(int, kan_trainer_step(t, NULL), KAN_OK));
-        cr_assert(le(dbl, t->report.loss, last), "step %zu", t->report.steps);
-        last = t->report.loss;
-        kan_trainer_evaluate(kan_net_model(net), d, &metric, NULL);
-        cr_assert(epsilon_eq(dbl, metric.rmse, sqrt(last), 1e-12));
-    }
-    cr_assert(lt(dbl, sqrt(last), 1e-3), "rmse %g", sqrt(last));
-    kan_trainer_free(t);
-    kan_net_free(net);
-    kan_dataset_free(d);
-}
-
-static double plain_loss(size_t batch, size_t n_out, const double *y_hat, const double *y,
-                         const double *weight, double scale, double *dy) {
-    return kan_loss_mse->eval(batch, n_out, y_hat, y, weight, scale, dy);
-}
-
-Test(trainer, lm_refuses_a_loss_without_a_gauss_newton_form) {
-    const kan_loss loss = {.name = "plain", .eval = plain_loss};
-    kan_dataset *d = make_data(N, 1);
-    kan_mlp *line = make_line();
-    kan_error error = {KAN_OK, ""};
-    const kan_train_options options = {.optimizer = KAN_LM, .loss = &loss};
-    cr_assert(eq(int, kan_trainer_fit(kan_mlp_model(line), d, &options, NULL, &error), KAN_ECONFIG));
-    cr_assert(strstr(error.message, "plain") != NULL, "%s", error.message);
-    cr_assert(eq(int, kan_trainer_fit(kan_mlp_model(line), d, &options, NULL, NULL), KAN_ECONFIG));
-    kan_mlp_free(line);
-    kan_dataset_free(d);
 }
 
 /* More rows than one block: sums over blocks are the sum over rows. */

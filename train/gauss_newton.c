@@ -20,9 +20,9 @@ enum { MOST_SAMPLES = 256, TILE = 128, BAND = 128 };
 /* Runs, and samples, of one task of a product with a vector. */
 enum { RUNS = 16, SAMPLES = 64 };
 
-/* Nanoseconds of a product with structured rows, for each run met and for each multiply-add; and of a multiply-add
- * of a matrix product. */
-static const double run_cost = 1.2, sparse_cost = 0.15, dense_cost = 0.045;
+/* Nanoseconds of a product with structured rows, for each run met and for each multiply-add; and of an entry of H
+ * in a product of dense matrices, which makes half of them. */
+static const double run_cost = 1.3, sparse_cost = 0.15, dense_cost = 0.02;
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 

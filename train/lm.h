@@ -10,13 +10,13 @@
  *
  *     (H + lambda D) a = -J^T r_pp   r_pp = d2r(x + t p)/dt2
  *
- * (Transtrum and Sethna, arXiv 1201.5885, eq. 12 - 15), which follows the bend of a narrow valley, and goes to x + p + a/2
- * if f is smaller there. A step with |D^1/2 a| > 0.75 |D^1/2 p| counts as a failure. With rho = (f(x) - f(x + p)) / (p.(lambda D p - g) / 2), the gain over the
- * predicted one, lambda becomes
+ * (Transtrum and Sethna, arXiv 1201.5885), which follows the bend of a narrow valley, and goes to x + p + a/2 if f is
+ * smaller there. A step with |D^1/2 a| > 0.75 |D^1/2 p| counts as a failure. With rho the gain f(x) - f(x + p + a/2) over
+ * the predicted one, (lambda p.D p - g.p) / 2, lambda becomes
  *
  *     lambda max(1/9, 1 - (2 rho - 1)^3)   after a step,   nu lambda, nu = 2, 4, 8, ..   after a failure
  *
- * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a factorisation and less than a gradient, not a new H.
+ * (Nielsen, IMM-REP-1999-05, with 1/9 for 1/3). A failure costs a factorisation and a few values of f, not a new H.
  *
  * Where there are many parameters, conjugate gradients take the place of the factorisation: they need products
  * with H only, and stop when the residual of the linear system is small enough beside its right-hand side (inexact

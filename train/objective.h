@@ -52,7 +52,8 @@ double objective_linearize(objective *o, const kan_dataset *d, double *g, double
 double objective_sketch(objective *o, const kan_dataset *d, double *g, double *diagonal);
 void objective_multiply(objective *o, const double *v, double *Hv);
 
-/* b = J^T L'' y_pp over all rows, with J = dy/dtheta, L'' the second derivative of the loss by y, and y_pp that of y along p,
+/* b = J^T L'' y_pp over all rows, with J = dy/dtheta, L'' the second derivative of the loss by y, and y_pp that of y
+ * along p,
  *
  *     y_pp = ( y(theta + h p) - 2 y(theta) + y(theta - h p) ) / h^2
  */
