@@ -2,13 +2,14 @@
 #include "kan/ladder.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/random.h"
 #include "kan/grid.h"
 #include "kan/net_private.h"
 
-/* The rung where every second generation begins. */
+/* The rung where every second generation begins, unless the caller chose the rungs. */
 enum { LATER_RUNG = 2 };
 
 static kan_ladder_config with_defaults(const kan_ladder_config *config) {
@@ -94,8 +95,8 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t
     const kan_ladder_config c = with_defaults(self);
     kan_net_config config = c.net;
     config.n_cells = c.cells[0];
-    for (size_t r = 1; r <= LATER_RUNG && generation % 2 == 1 && c.cells[r] > 0; ++r)
-        config.n_cells = c.cells[r];
+    const bool own_rungs = ((const kan_ladder_config *)self)->cells[0] > 0;
+    if (generation % 2 == 1 && !own_rungs) config.n_cells = c.cells[LATER_RUNG];
     kan_random random = kan_random_seed(seed, number);
     config.seed = kan_random_u64(&random);
     kan_net *net = kan_net_alloc(&config);

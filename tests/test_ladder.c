@@ -72,14 +72,20 @@ Test(ladder, starts_differ_by_number_and_seed_alone) {
     kan_dataset_free(d);
 }
 
-Test(ladder, begins_higher_in_every_second_generation) {
+Test(ladder, begins_higher_in_every_second_generation_on_its_own_rungs) {
     kan_dataset *d = make_data();
     for (size_t generation = 0; generation < 4; ++generation) {
         kan_model *m = NULL;
         size_t n_cells, degree;
         cr_assert(kan_ladder_family->start(&config, 1, 2, generation, d, &m, NULL) == KAN_OK);
         kan_ladder_family->describe(m, &n_cells, &degree);
-        cr_assert(eq(sz, n_cells, generation % 2 == 0 ? 3 : 10));
+        cr_assert(eq(sz, n_cells, 3));
+        kan_ladder_family->release(m);
+        kan_ladder_config free_rungs = config;
+        free_rungs.cells[0] = 0;
+        cr_assert(kan_ladder_family->start(&free_rungs, 1, 2, generation, d, &m, NULL) == KAN_OK);
+        kan_ladder_family->describe(m, &n_cells, &degree);
+        cr_assert(eq(sz, n_cells, generation % 2 == 0 ? 3 : 12));
         kan_ladder_family->release(m);
     }
     kan_dataset_free(d);
