@@ -3,8 +3,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/parallel.h"
 #include "experiments/command.h"
 
@@ -16,9 +16,7 @@ bench_effort bench_effort_make(bool quick, bool wall) {
 }
 
 static double seconds_of(bool wall) {
-    struct timespec t;
-    clock_gettime(wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return wall ? kan_clock_wall() : kan_clock_cpu();
 }
 
 double bench_cpu_seconds(void) {

@@ -24,6 +24,7 @@
 #include "core/parallel.h"
 #include "experiments/candidates.h"
 #include "experiments/command.h"
+#include "experiments/effort.h"
 #include "experiments/options.h"
 #include "experiments/output.h"
 #include "experiments/progress.h"
@@ -96,8 +97,11 @@ static kan_status train_one(comparison *c, const candidate *what, uint64_t seed,
                             const char *stage, trained *out) {
     kan_error error;
     announce(c, what, stage);
-    const kan_status status = protocol_train(what, &c->problem, seed, seconds, &interrupted,
-                                             &c->progress, out, &error);
+    const kan_status status = c->o->effort > 0.0
+                                  ? effort_train(what, &c->problem, c->source.test, seed, c->o->effort,
+                                                 &interrupted, &c->progress, out, &error)
+                                  : protocol_train(what, &c->problem, seed, seconds, &interrupted,
+                                                   &c->progress, out, &error);
     progress_end(&c->progress);
     if (status == KAN_ENONFINITE) warn("%s: %s", family_name(what->family), error.message);
     if (status != KAN_OK && status != KAN_ENONFINITE) complain(1, "%s", error.message);
@@ -132,7 +136,8 @@ static int train_series(comparison *c, const candidate *what, const char *stage,
         if (status == KAN_ENONFINITE) continue;
         if (status != KAN_OK) return 1;
         announce(c, what, "all rows");
-        status = protocol_refit(t, &c->problem, &c->progress, &error);
+        if (!(c->o->effort > 0.0)) /* a search ends with all rows */
+            status = protocol_refit(t, &c->problem, &c->progress, &error);
         progress_end(&c->progress);
         if (status == KAN_ENONFINITE)
             warn("%s: on all rows: %s", family_name(what->family), error.message);
@@ -375,6 +380,7 @@ static void override(const options *o, const kan_dataset *d, candidate *c) {
     if (o->has_base) c->net.base = o->base;
     if (o->has_activation) c->mlp.activation = o->activation;
     if (o->steps) c->train.steps = o->steps;
+    if (o->effort > 0.0) effort_make(o, c);
     if (c->train.optimizer != KAN_ADAM) return;
     c->net.precision = c->mlp.precision = o->precision;
     if (o->batch) c->train.batch = o->batch;
@@ -413,7 +419,9 @@ static const options_command description = {
         "built-in "
         "configurations; --grid, --degree, --base, --activation and the options of training then apply "
         "to them. "
-        "--budget is the CPU time of each family [30 s]; --steps replaces the clock. Exit status 130 "
+        "--budget is the CPU time of each family [30 s]; --steps replaces the clock; --effort is the "
+        "CPU "
+        "time of each training, with several starts and, for a KAN, a ladder of grids. Exit status 130 "
         "after Ctrl-C, "
         "with the results so far.",
     .takes = OPTIONS_TABLE | OPTIONS_TEST | OPTIONS_GENERATOR | OPTIONS_MODEL | OPTIONS_TRAINING |

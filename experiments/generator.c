@@ -72,6 +72,8 @@ static const source sources[] = {
     {.about = {"hello", "exp(sin(pi*x)+y^2)", "x y", "the KAN paper's first example", .n_in = 2}},
     {.about = {"j0", "j0(20*x)", "x", "Bessel function J_0(20x)", .n_in = 1}},
     {.about = {"xy", "x*y", "x y", .n_in = 2}},
+    {.about = {"velocities", "(u+v)/(1+u*v)", "u v", "relativistic addition", .n_in = 2,
+               .ranges = {{NULL, -0.9, 0.9}}, .n_ranges = 1}},
     {.about = {"sin100", "exp(mean of sin(pi*x/2)^2 over the inputs)", "x001 .. x100", .n_in = 100}},
     {.about = {"four", "exp((sin(pi*(x1^2+x2^2))+sin(pi*(x3^2+x4^2)))/2)", "x1 .. x4", .n_in = 4}},
     {.about = {"det4", "determinant of a 4x4 matrix", "a11 .. a44", "a standard test of streaming fits",

@@ -217,6 +217,11 @@ static const entry entries[] = {
      .lo = 1, .hi = 1e7},
     {OPTIONS_TRAINING, "budget", "SECONDS", "CPU seconds that training may take", .kind = REAL,
      .at = AT(budget), .lo = 1e-3, .hi = 1e9},
+    {OPTIONS_TRAINING, "effort", "SECONDS",
+     "CPU seconds for one search with all its starts and grids, in place of one training", .kind = REAL,
+     .at = AT(effort), .lo = 1e-3, .hi = 1e9},
+    {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-11]",
+     .kind = REAL, .at = AT(roughness), .lo = 0, .hi = 1e6},
     {OPTIONS_TRAINING, "seeds", "N", "Number of trainings from different starts", .kind = SIZE,
      .at = AT(seeds), .lo = 1, .hi = 1000},
     {OPTIONS_TRAINING, "seed", "N", "Seed of the first training [0]", .kind = SEED, .at = AT(seed)},
@@ -312,6 +317,7 @@ static kan_status set_option(options *o, const entry *e, const char *text, kan_e
     case SEED: return set_seed(e, text, to, error);
     case REAL:
         if (e->at == AT(decay)) o->has_decay = true; /* 0 is a choice of its own */
+        if (e->at == AT(roughness)) o->has_roughness = true;
         return options_read_real(e->name, text, e->lo, e->hi, to, error);
     case CHOICE: return set_choice(o, e, text, error);
     case NOISE:

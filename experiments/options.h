@@ -64,8 +64,8 @@ typedef struct options {
     bool has_optimizer;
     kan_optimizer optimizer;
     size_t steps, batch, seeds, threads;
-    double budget, rate, decay;
-    bool has_decay;
+    double budget, effort, rate, decay, roughness;
+    bool has_decay, has_roughness;
     uint64_t seed;
 
     bool quick;
@@ -80,7 +80,8 @@ enum {
     OPTIONS_TEST = 2,      /* --test --test-rows --test-fraction                             */
     OPTIONS_GENERATOR = 4, /* --rows --test-count --range --noise --data-seed                */
     OPTIONS_MODEL = 8,     /* --kan --grid --degree --base --mlp --activation --precision    */
-    OPTIONS_TRAINING = 16, /* --optimizer --rate --batch --decay --steps --budget --seeds --seed */
+    OPTIONS_TRAINING = 16, /* --optimizer --rate --batch --decay --steps --budget --effort --roughness
+                               --seeds --seed                                            */
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */

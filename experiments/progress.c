@@ -5,17 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "core/clock.h"
 
 enum { MAX_WIDTH = 255 };
 static const double seconds_between = 0.1;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Columns that can be used; a full line would wrap. */
 static size_t line_width(void) {
@@ -39,7 +34,7 @@ static void show(progress *p, char *line) {
 
 void progress_start(progress *p, const char *what) {
     if (!p) return;
-    *p = (progress){.shown = isatty(STDERR_FILENO) == 1, .started = now()};
+    *p = (progress){.shown = isatty(STDERR_FILENO) == 1, .started = kan_clock_wall()};
     snprintf(p->what, sizeof p->what, "%s", what);
     char line[MAX_WIDTH + 1];
     snprintf(line, sizeof line, "%s", p->what);
@@ -48,7 +43,7 @@ void progress_start(progress *p, const char *what) {
 
 void progress_step(progress *p, const kan_report *report, size_t steps) {
     if (!p || !p->shown) return;
-    const double t = now();
+    const double t = kan_clock_wall();
     if (t - p->last < seconds_between) return;
     p->last = t;
     char line[MAX_WIDTH + 1], total[32] = "", validation[48] = "";

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/random.h"
 #include "core/work.h"
 #include "experiments/progress.h"
@@ -64,45 +64,47 @@ void problem_free(problem *p) {
     *p = (problem){.fit = NULL};
 }
 
-kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_dataset *d,
-                            kan_metric *metric, kan_error *error) {
+/* Metrics in the units of the data from scaled rows: their predictions, and their targets, go back. */
+kan_status problem_evaluate_scaled(const problem *p, const kan_model *m, const kan_dataset *d,
+                                   kan_metric *metric, kan_error *error) {
     kan_status status = KAN_ENOMEM;
     double *y_hat = kan_work_alloc(kan_work_product(d->n, m->n_out)),
+           *y = kan_work_alloc(kan_work_product(d->n, kan_dataset_y_width(d))),
            *counts = kan_work_alloc(3 * m->n_out);
-    size_t *rows = malloc(d->n * sizeof *rows);
-    kan_dataset *scaled = NULL;
-    if (!y_hat || !counts || !rows) goto done;
-    for (size_t s = 0; s < d->n; ++s) rows[s] = s;
-    scaled = kan_dataset_select(d, d->n, rows);
-    if (!scaled) goto done;
-    kan_scaler_apply(p->scaler, scaled);
-    status = kan_trainer_predict(m, scaled, y_hat, error);
+    if (!y_hat || !y || !counts) goto done;
+    status = kan_trainer_predict(m, d, y_hat, error);
     if (status != KAN_OK) goto done;
+    memcpy(y, d->y, d->n * kan_dataset_y_width(d) * sizeof *y);
     kan_scaler_undo(p->scaler, d->n, y_hat);
-    *metric = kan_metric_eval(d, y_hat, counts);
+    kan_scaler_undo(p->scaler, d->n, y);
+    kan_dataset raw = *d;
+    raw.y = y;
+    *metric = kan_metric_eval(&raw, y_hat, counts);
 done:
-    kan_dataset_free(scaled);
-    free(rows);
     kan_work_free(counts);
+    kan_work_free(y);
     kan_work_free(y_hat);
     return status == KAN_ENOMEM ? kan_status_fail(error, status, "out of memory") : status;
 }
 
+kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_dataset *d,
+                            kan_metric *metric, kan_error *error) {
+    kan_status status = KAN_ENOMEM;
+    kan_dataset *scaled = NULL;
+    size_t *rows = malloc(d->n * sizeof *rows);
+    if (!rows) goto done;
+    for (size_t s = 0; s < d->n; ++s) rows[s] = s;
+    scaled = kan_dataset_select(d, d->n, rows);
+    if (!scaled) goto done;
+    kan_scaler_apply(p->scaler, scaled);
+    status = problem_evaluate_scaled(p, m, scaled, metric, error);
+done:
+    kan_dataset_free(scaled);
+    free(rows);
+    return status == KAN_ENOMEM ? kan_status_fail(error, status, "out of memory") : status;
+}
+
 /* ---- one training ------------------------------------------------------------------------------- */
-
-static double seconds_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double cpu_seconds(void) {
-    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static double wall_seconds(void) {
-    return seconds_of(CLOCK_MONOTONIC);
-}
 
 /* Moves the grids of a KAN to the data: those of its inputs before the training, all of them during it.
  * Images are not moved to: their pixels are in [0, 1] and mostly 0, where the configured grid covers
@@ -133,7 +135,7 @@ static kan_status count_steps(const trained *t, const problem *p, double seconds
     enum { LEAST = 3, MOST = 200 };
     trained probe = {.candidate = t->candidate};
     kan_trainer *trainer = NULL;
-    const double start = cpu_seconds();
+    const double start = kan_clock_cpu();
     double used = 0.0;
     size_t done = 0;
     kan_status status = make_model(&probe, p->fit, error);
@@ -141,16 +143,16 @@ static kan_status count_steps(const trained *t, const problem *p, double seconds
         trainer = kan_trainer_alloc(probe.model, p->fit, &probe.candidate.train, error);
         if (!trainer) status = KAN_ENOMEM;
     }
-    const double first = cpu_seconds();
+    const double first = kan_clock_cpu();
     while (status == KAN_OK && done < MOST && (done < LEAST || used < 0.02 * seconds)) {
         status = kan_trainer_step(trainer, NULL);
-        used = cpu_seconds() - first;
+        used = kan_clock_cpu() - first;
         ++done;
     }
     /* a probe that diverges is no reason to stop: the training itself will say so */
     if (status == KAN_ENONFINITE) status = KAN_OK;
     if (status == KAN_OK && done > 0) {
-        const double left = seconds - (cpu_seconds() - start), fit = 0.9 * left * (double)done / used;
+        const double left = seconds - (kan_clock_cpu() - start), fit = 0.9 * left * (double)done / used;
         if (fit < (double)*steps) *steps = fit > 1.0 ? (size_t)fit : 1;
     }
     kan_trainer_free(trainer);
@@ -190,7 +192,7 @@ static kan_status run(trained *t, const kan_dataset *d, size_t end, progress *sh
 kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, double seconds,
                           const volatile sig_atomic_t *stop, progress *show, trained *out,
                           kan_error *error) {
-    const double cpu = cpu_seconds(), wall = wall_seconds(), nan = (double)NAN;
+    const double cpu = kan_clock_cpu(), wall = kan_clock_wall(), nan = (double)NAN;
     *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
     candidate *own = &out->candidate;
     own->net.seed = own->mlp.seed = own->train.seed = seed;
@@ -213,8 +215,8 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
         own->train.seconds = 0.0;
     }
     out->parameters = kan_model_n_trainable(out->model);
-    out->seconds = cpu_seconds() - cpu;
-    out->wall_seconds = wall_seconds() - wall;
+    out->seconds = kan_clock_cpu() - cpu;
+    out->wall_seconds = kan_clock_wall() - wall;
     return status;
 }
 
@@ -227,7 +229,7 @@ static size_t scale_steps(const candidate *c, const problem *p, size_t steps) {
 }
 
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error) {
-    const double cpu = cpu_seconds(), wall = wall_seconds();
+    const double cpu = kan_clock_cpu(), wall = kan_clock_wall();
     trained again = {.candidate = t->candidate};
     kan_train_options *train = &again.candidate.train;
     const size_t end = scale_steps(&t->candidate, p, t->report.best_step);
@@ -238,8 +240,8 @@ kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_erro
     if (status == KAN_OK) status = run(&again, p->all, end, show, error);
     t->report.steps += again.report.steps;
     t->report.evaluations += again.report.evaluations;
-    t->seconds += cpu_seconds() - cpu;
-    t->wall_seconds += wall_seconds() - wall;
+    t->seconds += kan_clock_cpu() - cpu;
+    t->wall_seconds += kan_clock_wall() - wall;
     if (status == KAN_OK && again.report.outcome != KAN_STOPPED) {
         trained_free(t);
         t->net = again.net, t->mlp = again.mlp, t->model = again.model;

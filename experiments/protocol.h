@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "kan/ladder.h"
 #include "kan/net.h"
 #include "mlp/mlp.h"
 #include "train/dataset.h"
@@ -33,6 +34,8 @@ typedef struct candidate {
     size_t grid_updates; /* KAN: times the grids are moved to the data in the first third of the steps,
                             the first time before the first step; 0: grids stay as configured */
     double grid_eps;     /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
+    kan_ladder_config
+        ladder; /* KAN with --effort; of its net the degree alone counts, that of the starts */
 } candidate;
 
 /* A data set made ready: scaled parts, and the scaler that undoes it. Owns all of it. */
@@ -43,6 +46,15 @@ typedef struct problem {
     kan_dataset *held;       /* the same fifth as it was read     */
     kan_scaler *scaler;
 } problem;
+
+/* One of the stages that led to a model (experiments/effort.h). */
+enum { TRAINED_MAX_STAGES = 32 };
+typedef struct trained_stage {
+    const char *phase;             /* "starts", "ladder", "all rows"           */
+    size_t n_cells, degree, steps; /* the first two 0 for an MLP               */
+    kan_metric train, test;        /* in the units of the data                 */
+    double seconds;                /* since the search began, at its end       */
+} trained_stage;
 
 /* A trained model and how it went. Owns net or mlp. */
 typedef struct trained {
@@ -56,6 +68,8 @@ typedef struct trained {
     kan_metric validation; /* in the units of the data */
     kan_metric test;       /* NaN until somebody looks */
     double seconds, wall_seconds;
+    size_t n_stages; /* 0 without --effort */
+    trained_stage stages[TRAINED_MAX_STAGES];
 } trained;
 
 const char *family_name(family f); /* "kan", "mlp" */
@@ -67,6 +81,10 @@ void problem_free(problem *p);
 /* Metrics of a model on raw rows d (units of the data). KAN_ENOMEM, KAN_ENONFINITE. */
 kan_status problem_evaluate(const problem *p, const kan_model *m, const kan_dataset *d,
                             kan_metric *metric, kan_error *error);
+
+/* The same for rows that are scaled already, those of a problem. */
+kan_status problem_evaluate_scaled(const problem *p, const kan_model *m, const kan_dataset *d,
+                                   kan_metric *metric, kan_error *error);
 
 /* Called after every step of a training for progress; may be NULL. */
 typedef struct progress progress;

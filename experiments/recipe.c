@@ -5,6 +5,7 @@
 
 #include "experiments/candidates.h"
 #include "experiments/command.h"
+#include "experiments/effort.h"
 
 /* A training holds some twenty arrays of this length: beyond it lies a typing error or another machine.
  */
@@ -28,8 +29,10 @@ int recipe_check(const options *o) {
         return complain(EXIT_USAGE, "--%s is for --optimizer adam", given);
     if (o->precision == KAN_SINGLE && o->has_optimizer && o->optimizer != KAN_ADAM)
         return complain(EXIT_USAGE, "--precision single is for --optimizer adam");
-    if (o->n_grids > 1)
-        return complain(EXIT_USAGE, "--grid with %zu numbers: one grid is possible here, no ladder",
+    const int status = effort_check(o);
+    if (status != 0) return status;
+    if (o->n_grids > 1 && !(o->effort > 0.0))
+        return complain(EXIT_USAGE, "--grid with %zu numbers: a ladder of grids goes with --effort",
                         o->n_grids);
     return 0;
 }
@@ -85,6 +88,7 @@ int recipe_make(const options *o, const kan_dataset *d, family f, const options_
     *c = candidates_recipe(f, choose_optimizer(o, d), d);
     set_model(o, d, shape, c);
     set_training(o, &c->train);
+    if (o->effort > 0.0) effort_make(o, c);
     const char *wrong = f == FAMILY_KAN ? kan_net_check(&c->net) : kan_mlp_check(&c->mlp);
     if (wrong) return complain(EXIT_USAGE, "--%s %s: %s", name, shape->text, wrong);
     if (candidates_parameters(c) > MAX_PARAMETERS)

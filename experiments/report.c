@@ -79,6 +79,29 @@ json_t *report_data(const source *s) {
                      count(s->test->n), "n_in", count(s->train->n_in), "n_out", count(s->train->n_out));
 }
 
+static json_t *report_stages(kan_task task, const trained *t) {
+    json_t *list = json_array();
+    char train[32], test[32];
+    snprintf(train, sizeof train, "train_%s", report_metric_name(task));
+    snprintf(test, sizeof test, "test_%s", report_metric_name(task));
+    int failed = list == NULL;
+    for (size_t k = 0; k < t->n_stages && !failed; ++k) {
+        const trained_stage *s = &t->stages[k];
+        json_t *stage = json_pack(
+            "{s:s, s:o, s:o, s:o, s:o}", "phase", s->phase, "steps", count(s->steps), train,
+            report_real(report_metric_value(task, &s->train)), test,
+            report_real(report_metric_value(task, &s->test)), "seconds", report_real(s->seconds));
+        if (t->candidate.family == FAMILY_KAN) {
+            failed |= json_object_set_new(stage, "n_cells", count(s->n_cells));
+            failed |= json_object_set_new(stage, "degree", count(s->degree));
+        }
+        failed |= json_array_append_new(list, stage);
+    }
+    if (!failed) return list;
+    json_decref(list);
+    return NULL;
+}
+
 json_t *report_run(kan_task task, const trained *t) {
     const candidate *c = &t->candidate;
     json_t *run = json_pack("{s:s, s:o, s:o}", "model", family_name(c->family), "seed",
@@ -90,6 +113,9 @@ json_t *report_run(kan_task task, const trained *t) {
         failed |= json_object_set_new(run, "degree", count(net->degree));
     }
     failed |= json_object_set_new(run, "parameters", count(t->parameters));
+    if (t->n_stages > 0)
+        failed |= json_object_set_new(run, "train",
+                                      report_metric(task, &t->stages[t->n_stages - 1].train));
     failed |= json_object_set_new(run, "validation", report_metric(task, &t->validation));
     failed |= json_object_set_new(run, "test", report_metric(task, &t->test));
     failed |= json_object_set_new(run, "seconds", report_real(t->seconds));
@@ -97,6 +123,7 @@ json_t *report_run(kan_task task, const trained *t) {
         failed |= json_object_set_new(run, "wall_seconds", report_real(t->wall_seconds));
     failed |= json_object_set_new(run, "steps", count(t->report.steps));
     failed |= json_object_set_new(run, "evaluations", count(t->report.evaluations));
+    if (t->n_stages > 0) failed |= json_object_set_new(run, "stages", report_stages(task, t));
     if (!failed) return run;
     json_decref(run);
     return NULL;

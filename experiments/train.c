@@ -2,11 +2,13 @@
  * validation rows is saved.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/parallel.h"
 #include "experiments/command.h"
+#include "experiments/effort.h"
 #include "experiments/model_file.h"
 #include "experiments/options.h"
 #include "experiments/output.h"
@@ -36,7 +38,8 @@ typedef struct job {
     source s;
     problem p;
     candidate c;
-    trained best; /* no model in it: nothing was trained yet */
+    trained best;   /* no model in it: nothing was trained yet */
+    problem best_p; /* its own, where every seed has new data  */
     json_t *runs;
     table table;
 } job;
@@ -46,10 +49,11 @@ typedef struct job {
 static int check_options(const options *o) {
     if (o->n_kan + o->n_mlp > 1)
         return complain(EXIT_USAGE, "kan train takes one model: one --kan or one --mlp");
-    const char *given = o->n_grids > 0  ? "grid"
-                        : o->degree > 0 ? "degree"
-                        : o->has_base   ? "base"
-                                        : NULL;
+    const char *given = o->n_grids > 0     ? "grid"
+                        : o->degree > 0    ? "degree"
+                        : o->has_base      ? "base"
+                        : o->has_roughness ? "roughness"
+                                           : NULL;
     if (o->n_mlp > 0 && given) return complain(EXIT_USAGE, "--%s is for a KAN, not for --mlp", given);
     if (o->n_mlp == 0 && o->has_activation)
         return complain(EXIT_USAGE, "--activation is for --mlp, not for a KAN");
@@ -80,7 +84,7 @@ static void print_choice(const job *j) {
         j->s.name, report_task_name(j->s.train->task), j->s.train->n, j->p.fit->n, j->p.validation->n,
         j->s.test->n);
     printf("model  %s %s%s%s, %s\n\n", family_name(j->c.family),
-           report_shape_text(&j->c, shape, sizeof shape), grid,
+           report_shape_text(&j->c, shape, sizeof shape), j->o.effort > 0.0 ? "" : grid,
            j->o.n_kan + j->o.n_mlp == 0 ? " (default)" : "",
            report_optimizer_text(j->c.train.optimizer));
     fflush(stdout);
@@ -130,6 +134,11 @@ static double validation_loss(const job *j, const trained *t) {
     return j->s.train->task == KAN_REGRESSION ? t->validation.rmse : t->validation.cross_entropy;
 }
 
+/* With --effort, every seed also draws its own rows where these are generated. */
+static bool has_new_data(const job *j) {
+    return j->o.effort > 0.0 && j->s.is_generator;
+}
+
 static void add_row(job *j, const trained *t) {
     const kan_task task = j->s.train->task;
     char seconds[32];
@@ -154,23 +163,43 @@ static void add_heading(job *j) {
     table_add(&j->table, "end");
 }
 
-/* Trains from one start, then again on all training rows, which cost 1.25 times as much. KAN_ENOMEM,
- * KAN_ENONFINITE. */
+/* One training and then again on all training rows, which costs 1.25 times as much; or, with --effort, a search.
+ * After a second training that diverged the model is that of the first. KAN_ENOMEM, KAN_ENONFINITE. */
+static kan_status make_run(job *j, uint64_t seed, double seconds, progress *show, trained *t,
+                           kan_error *error) {
+    if (j->o.effort > 0.0)
+        return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, &interrupted, show, t, error);
+    kan_status status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, &interrupted, show, t,
+                                       error);
+    if (status != KAN_OK || interrupted) return status;
+    status = protocol_refit(t, &j->p, show, error);
+    return status == KAN_ENONFINITE ? KAN_OK : status;
+}
+
+/* Keeps a run that is the best so far, with its data where these are its own; frees another. */
+static void keep_better(job *j, trained *t) {
+    if (j->best.model && !(validation_loss(j, t) < validation_loss(j, &j->best))) {
+        trained_free(t);
+        return;
+    }
+    trained_free(&j->best);
+    j->best = *t;
+    if (!has_new_data(j)) return;
+    problem_free(&j->best_p);
+    j->best_p = j->p;
+    j->p = (problem){.fit = NULL};
+}
+
 static kan_status train_once(job *j, uint64_t seed, double seconds, kan_error *error) {
     progress show;
     trained t;
     char what[64];
     snprintf(what, sizeof what, "%s, seed %llu", family_name(j->c.family), (unsigned long long)seed);
     progress_start(&show, what);
-    kan_status status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, &interrupted, &show, &t,
-                                       error);
-    const bool trained_once = status == KAN_OK;
-    if (trained_once && !interrupted) status = protocol_refit(&t, &j->p, &show, error);
+    kan_status status = make_run(j, seed, seconds, &show, &t, error);
     progress_end(&show);
-    if (!trained_once) return status;
-    /* after a second training that diverged the model is that of the first */
-    if (status == KAN_OK || status == KAN_ENONFINITE)
-        status = problem_evaluate(&j->p, t.model, j->s.test, &t.test, error);
+    if (status != KAN_OK) return status;
+    status = problem_evaluate(&j->p, t.model, j->s.test, &t.test, error);
     if (status == KAN_OK && json_array_append_new(j->runs, report_run(j->s.train->task, &t)) != 0)
         status = kan_status_fail(error, KAN_ENOMEM, "out of memory");
     if (status != KAN_OK) {
@@ -178,13 +207,22 @@ static kan_status train_once(job *j, uint64_t seed, double seconds, kan_error *e
         return status;
     }
     add_row(j, &t);
-    if (!j->best.model || validation_loss(j, &t) < validation_loss(j, &j->best)) {
-        trained_free(&j->best);
-        j->best = t;
-    } else {
-        trained_free(&t);
-    }
+    keep_better(j, &t);
     return KAN_OK;
+}
+
+/* The data of seed number k, where every seed has new ones. */
+static int renew_data(job *j, size_t k) {
+    kan_error error;
+    options o = j->o;
+    if (k == 0 || !has_new_data(j)) return 0;
+    o.data_seed += k;
+    source_free(&j->s);
+    problem_free(&j->p);
+    const int status = source_load(o.arguments[0], &o, &j->s);
+    if (status != 0) return status;
+    if (problem_make(j->s.train, o.data_seed, &j->p, &error) == KAN_OK) return 0;
+    return complain(1, "%s: %s", j->s.name, error.message);
 }
 
 static int train_all(job *j) {
@@ -197,6 +235,7 @@ static int train_all(job *j) {
         const double left = j->o.budget - used;
         const double seconds = j->o.budget > 0.0 ? (left > 1e-3 ? left : 1e-3) / (double)(n - k) : 0.0;
         const size_t n_runs = json_array_size(j->runs);
+        if (renew_data(j, k) != 0) return 1;
         const kan_status status = train_once(j, seed, seconds, &error);
         if (status == KAN_ENONFINITE && (k + 1 < n || j->best.model))
             warn("seed %llu: %s", (unsigned long long)seed, error.message);
@@ -223,7 +262,8 @@ static int write_model(const job *j) {
     kan_error error;
     json_t *training = training_record(j);
     if (!training) return complain(1, "%s: out of memory", j->o.output);
-    const kan_status status = model_file_write(j->o.output, j->best.model, j->p.scaler, j->s.train,
+    const problem *p = has_new_data(j) ? &j->best_p : &j->p;
+    const kan_status status = model_file_write(j->o.output, j->best.model, p->scaler, j->s.train,
                                                json_string_value(j->command), training, &error);
     json_decref(training);
     return status == KAN_OK ? 0 : complain(1, "%s", error.message);
@@ -268,6 +308,7 @@ int command_train(int argc, char **argv) {
     table_free(&j->table);
     trained_free(&j->best);
     problem_free(&j->p);
+    problem_free(&j->best_p);
     source_free(&j->s);
     json_decref(j->runs);
     json_decref(j->command);

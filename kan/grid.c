@@ -162,6 +162,19 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* The values of node i below layer l, from those of all its nodes, z [n][n_in]. */
+static kan_status take_node(size_t l, size_t n_in, size_t i, size_t n, const double *z, double *values,
+                            kan_error *error) {
+    for (size_t s = 0; s < n; ++s) {
+        values[s] = z[s * n_in + i];
+        if (!isfinite(values[s]))
+            return kan_status_fail(error, KAN_ENONFINITE,
+                                   "grid: node %zu below layer %zu is %g for sample %zu", i, l,
+                                   values[s], s);
+    }
+    return KAN_OK;
+}
+
 /* All grids below layer l, from the node values z [n][n_in]. */
 static kan_status update_layer(kan_net *net, size_t l, size_t n, const double *z, double grid_eps,
                                kan_error *error) {
@@ -170,13 +183,7 @@ static kan_status update_layer(kan_net *net, size_t l, size_t n, const double *z
     kan_status status = sorted && knots ? KAN_OK
                                         : kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
     for (size_t i = 0; i < a->n_in && status == KAN_OK; ++i) {
-        for (size_t s = 0; s < n && status == KAN_OK; ++s) {
-            sorted[s] = z[s * a->n_in + i];
-            if (!isfinite(sorted[s]))
-                status = kan_status_fail(error, KAN_ENONFINITE,
-                                         "grid: node %zu below layer %zu is %g for sample %zu", i, l,
-                                         sorted[s], s);
-        }
+        status = take_node(l, a->n_in, i, n, z, sorted, error);
         if (status != KAN_OK) break;
         qsort(sorted, n, sizeof *sorted, compare_doubles);
         kan_knots_adapt(a->degree, a->n_cells, n, sorted, grid_eps, knots);
@@ -190,13 +197,56 @@ static kan_status update_layer(kan_net *net, size_t l, size_t n, const double *z
     return status;
 }
 
+/* How grids are moved: towards quantiles by grid_eps, or, where `cover` is not NULL, by that. */
+typedef struct movement {
+    double grid_eps;
+    const kan_grid_cover_options *cover;
+} movement;
+
+/* A new grid for one node with the given values [n], if it needs one; they are sorted then, and the ends moved. */
+static kan_status cover_node(kan_net *net, size_t l, size_t i, size_t n, double *values,
+                             const kan_grid_cover_options *o, double *knots, kan_error *error) {
+    const layer *a = &net->layers[l];
+    const double *old = a->basis[i].knots + a->degree;
+    qsort(values, n, sizeof *values, compare_doubles);
+    const double width = values[n - 1] - values[0];
+    const bool inside = values[0] >= old[0] && values[n - 1] <= old[a->n_cells];
+    if (inside && width >= o->least * (old[a->n_cells] - old[0])) return KAN_OK;
+    values[0] -= o->margin * width, values[n - 1] += o->margin * width;
+    kan_knots_adapt(a->degree, a->n_cells, n, values, o->grid_eps, knots);
+    const char *wrong = kan_knots_check(a->degree, a->n_cells, knots);
+    if (wrong)
+        return kan_status_fail(error, KAN_ENONFINITE, "grid: node %zu below layer %zu: %s", i, l,
+                               wrong);
+    return o->stretch ? net_set_knots(net, l, i, knots, error)
+                      : move_grid(net, l, i, knots, n, values, error);
+}
+
+static kan_status cover_layer(kan_net *net, size_t l, size_t n, const double *z,
+                              const kan_grid_cover_options *o, kan_error *error) {
+    const layer *a = &net->layers[l];
+    double *values = kan_work_alloc(n), *knots = kan_work_alloc(kan_knots_count(a->degree, a->n_cells));
+    kan_status status = values && knots ? KAN_OK
+                                        : kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
+    for (size_t i = 0; i < a->n_in && status == KAN_OK; ++i) {
+        status = take_node(l, a->n_in, i, n, z, values, error);
+        if (status == KAN_OK) status = cover_node(net, l, i, n, values, o, knots, error);
+    }
+    kan_work_free(knots);
+    kan_work_free(values);
+    return status;
+}
+
 /* The grids below the first n_layers layers. */
-static kan_status update_layers(kan_net *net, size_t n_layers, size_t n, const double *x,
-                                double grid_eps, kan_error *error) {
+static kan_status move_layers(kan_net *net, size_t n_layers, size_t n, const double *x,
+                              const movement *how, kan_error *error) {
     walk w;
     kan_status status = walk_start(&w, net, n, x, error);
     for (size_t l = 0; l < n_layers && status == KAN_OK; ++l) {
-        status = update_layer(net, l, n, w.here, grid_eps, error);
+        if (!how->cover)
+            status = update_layer(net, l, n, w.here, how->grid_eps, error);
+        else if (l >= how->cover->first)
+            status = cover_layer(net, l, n, w.here, how->cover, error);
         if (status == KAN_OK) status = walk_up(&w, l, error);
     }
     walk_end(&w);
@@ -213,24 +263,29 @@ static void adopt(kan_net *net, const kan_net *from) {
 }
 
 /* On a copy, so that a failure half-way leaves the net as it was. */
-static kan_status update_on_a_copy(kan_net *net, size_t n_layers, size_t n, const double *x,
-                                   double grid_eps, kan_error *error) {
+static kan_status move_on_a_copy(kan_net *net, size_t n_layers, size_t n, const double *x,
+                                 const movement *how, kan_error *error) {
     assert(n > 0);
     kan_net *copy = kan_net_copy(net);
     if (!copy) return kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
-    const kan_status status = update_layers(copy, n_layers, n, x, grid_eps, error);
+    const kan_status status = move_layers(copy, n_layers, n, x, how, error);
     if (status == KAN_OK) adopt(net, copy);
     kan_net_free(copy);
     return status;
 }
 
 kan_status kan_grid_update(kan_net *net, size_t n, const double *x, double grid_eps, kan_error *error) {
-    return update_on_a_copy(net, net->n_layers, n, x, grid_eps, error);
+    return move_on_a_copy(net, net->n_layers, n, x, &(movement){.grid_eps = grid_eps}, error);
 }
 
 kan_status kan_grid_update_inputs(kan_net *net, size_t n, const double *x, double grid_eps,
                                   kan_error *error) {
-    return update_on_a_copy(net, 1, n, x, grid_eps, error);
+    return move_on_a_copy(net, 1, n, x, &(movement){.grid_eps = grid_eps}, error);
+}
+
+kan_status kan_grid_cover(kan_net *net, size_t n, const double *x,
+                          const kan_grid_cover_options *options, kan_error *error) {
+    return move_on_a_copy(net, net->n_layers, n, x, &(movement){.cover = options}, error);
 }
 
 kan_status kan_grid_set(kan_net *net, size_t l, size_t in, const double *breakpoints,
@@ -270,8 +325,10 @@ static kan_status refine_node(const kan_net *net, kan_net *fine, size_t l, size_
     double *fine_coef = b->theta + i * layer_input_size(b);
     const size_t base_row = layer_n_basis(a) * a->n_out, fine_base_row = layer_n_basis(b) * b->n_out;
     double *knots = b->knots + i * kan_knots_count(b->degree, b->n_cells);
-    const bool nests = b->n_cells % a->n_cells == 0;
-    if (nests)
+    const bool splits = b->n_cells % a->n_cells == 0, nests = splits && a->degree == b->degree;
+    if (splits && b->degree != a->degree) /* another degree on the same grid */
+        kan_knots_extend(b->degree, b->n_cells, a->basis[i].knots + a->degree, knots);
+    else if (splits)
         kan_knots_split(a->degree, a->n_cells, a->basis[i].knots, b->n_cells, knots);
     else
         resample_knots(&a->basis[i], b->n_cells, knots);
@@ -303,14 +360,9 @@ static void copy_trainable(const kan_net *net, kan_net *fine, size_t l) {
         }
 }
 
-kan_net *kan_grid_refine(const kan_net *net, size_t n_cells, kan_error *error) {
-    kan_net_config config = net->config;
-    config.n_cells = n_cells;
-    if (n_cells == 0 || n_cells > KAN_MAX_CELLS || kan_net_check(&config)) {
-        kan_status_fail(error, KAN_ECONFIG, "grid: %zu cells are not 1 to %d", n_cells, KAN_MAX_CELLS);
-        return NULL;
-    }
-    kan_net *fine = net_alloc_empty(&config);
+/* The net on other grids, in splines of another degree: config has n_cells and degree. */
+static kan_net *express(const kan_net *net, const kan_net_config *config, kan_error *error) {
+    kan_net *fine = net_alloc_empty(config);
     kan_status status = fine ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
     for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) {
         memcpy(fine->edges[l], net->edges[l], net->layers[l].n_in * net->layers[l].n_out);
@@ -321,6 +373,26 @@ kan_net *kan_grid_refine(const kan_net *net, size_t n_cells, kan_error *error) {
     if (status == KAN_OK) return fine;
     kan_net_free(fine);
     return NULL;
+}
+
+kan_net *kan_grid_refine(const kan_net *net, size_t n_cells, kan_error *error) {
+    kan_net_config config = net->config;
+    config.n_cells = n_cells;
+    if (n_cells == 0 || n_cells > KAN_MAX_CELLS || kan_net_check(&config)) {
+        kan_status_fail(error, KAN_ECONFIG, "grid: %zu cells are not 1 to %d", n_cells, KAN_MAX_CELLS);
+        return NULL;
+    }
+    return express(net, &config, error);
+}
+
+kan_net *kan_grid_raise(const kan_net *net, size_t degree, kan_error *error) {
+    kan_net_config config = net->config;
+    config.degree = degree;
+    if (degree == 0 || kan_net_check(&config)) {
+        kan_status_fail(error, KAN_ECONFIG, "grid: degree %zu is not 1 to %d", degree, KAN_MAX_DEGREE);
+        return NULL;
+    }
+    return express(net, &config, error);
 }
 
 /* ---- samples outside ---------------------------------------------------------------------------- */

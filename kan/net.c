@@ -12,6 +12,7 @@
 #include "core/work.h"
 #include "kan/init.h"
 #include "kan/net_private.h"
+#include "kan/penalty.h"
 #include "splines/spline.h"
 
 /* ---- configuration ------------------------------------------------------------------------------ */
@@ -250,6 +251,8 @@ static const kan_model_ops ops = {.name = "kan",
                                   .forward = forward,
                                   .backward = backward,
                                   .gradient = gradient,
+                                  .penalty = penalty_roughness,
+                                  .penalty_hessian = penalty_roughness_hessian,
                                   .jacobian_runs = net_jacobian_runs,
                                   .jacobian_work_size = net_jacobian_work_size,
                                   .jacobian = net_jacobian,

@@ -100,6 +100,10 @@ static double xy(const double *x) {
     return x[0] * x[1];
 }
 
+static double velocities(const double *x) {
+    return tanh(atanh(x[0]) + atanh(x[1]));
+}
+
 static double sin100(const double *x) {
     double mean = 0.0;
     for (size_t i = 0; i < 100; ++i) mean += pow(sin(M_PI * x[i] / 2.0), 2.0) / 100.0;
@@ -131,8 +135,8 @@ Test(generator, built_ins_have_the_values_of_their_formulas) {
     static const struct {
         const char *name;
         reference *f;
-    } cases[] = {{"hello", hello}, {"j0", j0_of_20x}, {"xy", xy},          {"sin100", sin100},
-                 {"four", four},   {"det4", det4},    {"rotated", rotated}};
+    } cases[] = {{"hello", hello},           {"j0", j0_of_20x}, {"xy", xy},     {"sin100", sin100},
+                 {"velocities", velocities}, {"four", four},    {"det4", det4}, {"rotated", rotated}};
     for (size_t j = 0; j < sizeof cases / sizeof *cases; ++j) {
         const pair p = make(cases[j].name, NULL);
         double spread = 0.0;
@@ -311,8 +315,8 @@ Test(generator, noise_of_classes_moves_both_coordinates) {
         const pair a = make(specs[j], &(generator_options){.n_train = N, .n_test = N, .noise = &none});
         const pair b = make(specs[j], &(generator_options){.n_train = N, .n_test = N, .noise = &some});
         const pair c = make(specs[j], &(generator_options){.n_train = N, .n_test = N});
-        const double own = generator_at(7 + j).noise;
-        cr_assert(strcmp(generator_at(7 + j).name, specs[j]) == 0);
+        const double own = generator_at(8 + j).noise;
+        cr_assert(strcmp(generator_at(8 + j).name, specs[j]) == 0);
         for (size_t i = 0; i < 4; ++i) {
             const kan_dataset *x = i < 2 ? a.train : a.test, *y = i < 2 ? b.train : b.test;
             const kan_dataset *z = i < 2 ? c.train : c.test;

@@ -396,3 +396,107 @@ Test(grid, outside_matches_a_direct_count) {
     }
     kan_net_free(net);
 }
+
+/* ---- cover --------------------------------------------------------------------------------------- */
+
+static const kan_grid_cover_options cover = {.margin = 0.05, .least = 0.5, .grid_eps = 1.0};
+
+Test(grid, cover_moves_what_samples_leave_and_nothing_else) {
+    kan_net *net = net_with_entropy(&(kan_net_config){.width = {2, 3, 1}, .lo = -1.2, .hi = 1.2}, false,
+                                    91);
+    size_t counts[5];
+    kan_model *m = kan_net_model(net);
+    for (size_t p = 0; p < m->n_params; ++p) m->theta[p] *= 4.0; /* hidden nodes leave their grids */
+    draw_samples(92, -1.1, 1.1);
+    for (size_t s = 0; s < N; ++s) x[2 * s + 1] *= 0.1; /* fills a tenth of its grid */
+    cr_assert(kan_grid_outside(net, N, x, counts, NULL) == KAN_OK);
+    cr_assert(counts[2] + counts[3] + counts[4] > 0, "no hidden node has to move");
+    cr_assert(kan_grid_cover(net, N, x, &cover, NULL) == KAN_OK);
+    cr_assert(kan_grid_outside(net, N, x, counts, NULL) == KAN_OK);
+    for (size_t j = 0; j < 5; ++j) cr_assert(eq(sz, counts[j], 0), "node %zu", j);
+    const kan_basis first = kan_net_basis(net, 0, 0), second = kan_net_basis(net, 0, 1);
+    cr_assert(grid_lo(&first) == -1.2 && grid_hi(&first) == 1.2);
+    cr_assert(grid_hi(&second) < 0.13 && second.cells_per_x > 0.0);
+    memcpy(other, x, sizeof x);
+    net_forward(net, N, x, y);
+    cr_assert(kan_grid_cover(net, N, other, &cover, NULL) == KAN_OK);
+    net_forward(net, N, x, other);
+    cr_assert(eq(dbl, largest_difference(N, y, other), 0.0), "a second time moves something");
+    kan_net_free(net);
+}
+
+Test(grid, cover_keeps_smooth_curves) {
+    kan_net *net = smooth_net(&(kan_net_config){.width = {2, 3, 1}, .n_cells = 40});
+    draw_samples(93, -0.3, 0.3);
+    net_forward(net, N, x, y);
+    cr_assert(kan_grid_cover(net, N, x, &cover, NULL) == KAN_OK);
+    net_forward(net, N, x, other);
+    const double change = largest_difference(N, y, other);
+    cr_assert(change > 0.0 && change < 1e-6, "%g", change);
+    kan_net_free(net);
+}
+
+Test(grid, cover_stretches_curves_with_their_grids) {
+    kan_net *net = net_with_entropy(&(kan_net_config){.width = {1, 1}, .base = KAN_BASE_ZERO}, false,
+                                    94);
+    const kan_edge edge = {0, 0, 0};
+    double t[5] = {-1.0, -0.4, 0.1, 0.7, 1.0}, before[5], after[5];
+    kan_net_edge_curve(net, edge, 5, t, before);
+    for (size_t s = 0; s < N; ++s) x[s] = 5.0 + 2.0 * (double)s / (N - 1); /* 5 to 7 */
+    cr_assert(kan_grid_cover(net, N, x,
+                             &(kan_grid_cover_options){.least = 2.0, .grid_eps = 1.0, .stretch = true},
+                             NULL) == KAN_OK);
+    for (size_t j = 0; j < 5; ++j) t[j] += 6.0;
+    kan_net_edge_curve(net, edge, 5, t, after);
+    cr_assert(largest_difference(5, before, after) < 1e-13 && before[1] != before[2]);
+    kan_net_free(net);
+}
+
+Test(grid, cover_leaves_the_net_when_a_value_is_not_finite) {
+    kan_net *net = net_with_entropy(&(kan_net_config){.width = {2, 1}}, false, 95);
+    kan_error error;
+    draw_samples(96, 3.0, 4.0);
+    x[2 * N - 1] = INFINITY;
+    cr_assert(kan_grid_cover(net, N, x, &cover, &error) == KAN_ENONFINITE &&
+              strstr(error.message, "node 1"));
+    const kan_basis b = kan_net_basis(net, 0, 0);
+    cr_assert(grid_lo(&b) == -1.0 && grid_hi(&b) == 1.0);
+    kan_net_free(net);
+}
+
+/* ---- raise --------------------------------------------------------------------------------------- */
+
+Test(grid, raise_keeps_polynomials) {
+    /* on one cell a spline is a polynomial, which every higher degree has too; base functions stay */
+    kan_net *net = net_with_entropy(
+        &(kan_net_config){.width = {2, 2, 1}, .n_cells = 1, .lo = -3.0, .hi = 3.0}, false, 97);
+    kan_net_remove_edge(net, (kan_edge){0, 1, 0});
+    draw_samples(98, -1.0, 1.0);
+    net_forward(net, N, x, y);
+    for (size_t degree = 4; degree <= KAN_MAX_DEGREE; ++degree) {
+        kan_net *raised = kan_grid_raise(net, degree, NULL);
+        cr_assert(raised && kan_net_get_config(raised)->degree == degree);
+        cr_assert(kan_net_has_edge(raised, (kan_edge){0, 1, 0}) == false);
+        net_forward(raised, N, x, other);
+        const double change = largest_difference(N, y, other);
+        /* the basis functions of high degrees on one cell are nearly dependent, and the ridge of the fit shows */
+        cr_assert(change < (degree < 7 ? 1e-9 : 1e-6), "degree %zu: %g", degree, change);
+        kan_net_free(raised);
+    }
+    kan_net_free(net);
+}
+
+Test(grid, raise_comes_close_to_smooth_curves_and_refuses_degrees) {
+    kan_net *net = smooth_net(&(kan_net_config){.width = {2, 3, 1}, .n_cells = 12});
+    kan_error error;
+    draw_samples(99, -1.0, 1.0);
+    net_forward(net, N, x, y);
+    kan_net *raised = kan_grid_raise(net, 5, NULL);
+    net_forward(raised, N, x, other);
+    const double change = largest_difference(N, y, other);
+    cr_assert(change > 0.0 && change < 1e-3, "%g", change);
+    cr_assert(kan_grid_raise(net, 8, &error) == NULL && error.status == KAN_ECONFIG);
+    cr_assert(kan_grid_raise(net, 0, &error) == NULL && error.status == KAN_ECONFIG);
+    kan_net_free(raised);
+    kan_net_free(net);
+}

@@ -147,6 +147,18 @@ refused 64 '--grid' train good.csv --mlp 2,5,1 --grid 3 -o m.kan
 refused 64 '--activation' train good.csv --activation tanh -o m.kan
 refused 64 '--rate|adam' train good.csv --optimizer lbfgs --rate 0.1 -o m.kan
 refused 64 '--test-rows' train good.csv --test-rows rows --test-fraction 0.3 -o m.kan
+refused 64 '--effort 0' train good.csv --effort 0 -o m.kan
+refused 64 '--effort soon' train good.csv --effort soon -o m.kan
+refused 64 '--steps|--effort' train good.csv --effort 1 --steps 100 -o m.kan
+refused 64 '--budget|--effort' train good.csv --effort 1 --budget 1 -o m.kan
+refused 64 '--batch|--effort' train good.csv --effort 1 --batch 10 -o m.kan
+refused 64 '--decay|--effort' compare good.csv --effort 1 --decay 0 --json c.json
+refused 64 'adam|--effort' train good.csv --effort 1 --optimizer adam -o m.kan
+refused 64 'single|--effort' train good.csv --effort 1 --precision single -o m.kan
+refused 64 '--roughness|--effort' train good.csv --roughness 1e-9 -o m.kan
+refused 64 '--roughness' train good.csv --mlp 2,5,1 --effort 1 --roughness 1e-9 -o m.kan
+refused 64 '--roughness -1' train good.csv --effort 1 --roughness -1 -o m.kan
+refused 64 '--grid' train good.csv --effort 1 --grid 6,3 -o m.kan
 refused 64 '--target' train fn:hello --target x -o m.kan
 refused 64 '--noise' train good.csv --noise 0.1 -o m.kan
 refused 64 '--seeds|kan predict' predict m.kan good.csv --seeds 3
@@ -207,6 +219,36 @@ for word in 'kan' '2,5,1' '5 cells, degree 3' 'silu' 'regression' 'a, b' 'price'
     ok "info says $word" grep -qF -- "$word" out
 done
 ok 'info has the parameters of train' [ "$(number info.json parameters)" = "$(number train.json parameters)" ]
+
+# ---- searches -----------------------------------------------------------------------------------------
+accepted train good.csv --test-rows rows --kan 2,1,1 --effort 0.3 -o effort.kan --json effort.json
+accepted predict effort.kan test.csv -o effort.csv --json effort_predict.json
+ok 'predict repeats what a search said of the test rows' \
+    [ "$(number effort_predict.json rmse)" = "$(test_number effort.json rmse)" ]
+ok 'a search is better than one training' awk -v rmse="$(number effort_predict.json rmse)" \
+    'BEGIN { exit !(rmse < 1e-4) }'
+accepted train fn:velocities --kan 2,1,1 --effort 0.2 --seeds 2 --grid 2,4,8 --degree 4 --json seeds.json
+accepted train fn:hello --mlp 2,8,1 --activation tanh --effort 0.2 --json effort_mlp.json
+accepted compare fn:xy --rows 100 --kan 2,2,1 --mlp 2,4,1 --effort 0.1 --seeds 2 --json effort_compare.json
+if command -v python3 >/dev/null; then
+    ok 'records of searches have their stages' python3 - <<'END'
+import json, math
+def runs(file): return json.load(open(file))["runs"]
+both = runs("seeds.json")
+assert [run["seed"] for run in both] == [0, 1] and all(run["model"] == "kan" for run in both)
+assert both[0]["test"]["rmse"] != both[1]["test"]["rmse"]
+for run in both:
+    stages = run["stages"]
+    assert run["degree"] == 4 and run["n_cells"] == stages[-1]["n_cells"] and stages[-1]["n_cells"] in (2, 4, 8)
+    assert stages[-1]["phase"] == "all rows" and stages[-1]["train_rmse"] == run["train"]["rmse"]
+    assert math.isclose(stages[-1]["test_rmse"], run["test"]["rmse"], rel_tol=1e-9)
+    assert all(a["seconds"] <= b["seconds"] for a, b in zip(stages, stages[1:])) and run["seconds"] < 1
+    assert all(a["n_cells"] <= b["n_cells"] for a, b in zip(stages, stages[1:]))
+mlp = runs("effort_mlp.json")[0]
+assert "n_cells" not in mlp["stages"][0] and mlp["train"]["rmse"] < 0.1 and mlp["parameters"] == 33
+assert {run["model"] for run in runs("effort_compare.json")} == {"kan", "mlp"}
+END
+fi
 
 # ---- classes ------------------------------------------------------------------------------------------
 accepted train kinds.csv --mlp 2,8,2 --optimizer adam --steps 400 --test-rows rows -o kinds.kan --json kinds.json
@@ -332,6 +374,19 @@ ok 'and says so in one line' [ "$(grep -c '^kan: interrupted' err)" -eq 1 ]
 ok 'and writes its record' grep -q '"interrupted": true' stopped.json
 accepted predict stopped.kan fn:four -o stopped.csv
 ok 'and a model that can be used' [ "$(wc -l <stopped.csv)" -eq 1001 ]
+
+"$kan" train fn:four --rows 2000 --test-count 50 --kan 4,4,2,1 --effort 600 -o stopped_effort.kan \
+    --json stopped_effort.json >out 2>err &
+pid=$!
+for _ in $(seq 200); do
+    grep -q '^model' out && break
+    sleep 0.1
+done
+kill -TERM "$pid"
+wait "$pid"
+ok 'a stopped search exits with 130' [ $? -eq 130 ]
+ok 'and writes its record' grep -q '"interrupted": true' stopped_effort.json
+accepted predict stopped_effort.kan fn:four -o stopped_effort.csv
 
 # ... and so do stopped measurements, which have begun when they have said on what
 "$kan" bench --only layers --json stopped_bench.json >out 2>err &

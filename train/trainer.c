@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/random.h"
 #include "core/work.h"
 #include "train/adam.h"
@@ -40,12 +40,6 @@ struct kan_trainer_state {
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
     double cpu_start, wall_start;
 };
-
-static double seconds_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static kan_train_options with_defaults(const kan_train_options *given, const kan_dataset *d) {
     kan_train_options o = given ? *given : (kan_train_options){.steps = 0};
@@ -118,8 +112,8 @@ static void start(kan_trainer *trainer) {
         .loss = NAN, .validation = NAN, .best = INFINITY, .gradient_norm = NAN};
     look_at_model(t);
     t->random = kan_random_seed(t->options.seed, 0);
-    t->cpu_start = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    t->wall_start = seconds_of(CLOCK_MONOTONIC);
+    t->cpu_start = kan_clock_cpu();
+    t->wall_start = kan_clock_wall();
 }
 
 kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_train_options *options,
@@ -338,8 +332,8 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
     const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
     const bool due = report->steps % t->options.check_every == 0 || last;
     const kan_outcome seen = due ? look(trainer) : KAN_RUNNING;
-    report->seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - t->cpu_start;
-    report->wall_seconds = seconds_of(CLOCK_MONOTONIC) - t->wall_start;
+    report->seconds = kan_clock_cpu() - t->cpu_start;
+    report->wall_seconds = kan_clock_wall() - t->wall_start;
     if (report->outcome == KAN_RUNNING) report->outcome = seen;
     if (report->outcome == KAN_RUNNING) report->outcome = limits(trainer);
     t->history[report->steps - 1] = (kan_record){
