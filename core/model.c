@@ -29,6 +29,16 @@ void kan_model_backward(const kan_model *m, size_t batch, const double *x, const
     m->ops->backward(m->self, batch, x, dy, grad, dx, work);
 }
 
+void kan_model_gradient(const kan_model *m, size_t batch, const double *x, const double *dy,
+                        double *grad, double *dx, double *work) {
+    if (m->ops->gradient) {
+        m->ops->gradient(m->self, batch, x, dy, grad, dx, work);
+        return;
+    }
+    memset(grad, 0, m->n_params * sizeof *grad);
+    m->ops->backward(m->self, batch, x, dy, grad, dx, work);
+}
+
 double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work) {
     return m->ops->penalty ? m->ops->penalty(m->self, batch, weight, grad, work) : 0.0;
 }

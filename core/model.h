@@ -35,12 +35,14 @@ const char *kan_model_precision_name(kan_precision precision);
 kan_precision kan_model_precision_from_name(const char *name);
 
 /* What an implementation provides; `self` is its own object. The functions below, which a user calls,
- * say what each operation does. `penalty` may be NULL, and so may `penalty_hessian`. */
+ * say what each operation does. `gradient`, `penalty` and `penalty_hessian` may be NULL. */
 typedef struct kan_model_ops {
     const char *name; /* "kan", "mlp": also the value of "model" in a model file */
     size_t (*work_size)(const void *self, size_t batch);
     void (*forward)(const void *self, size_t batch, const double *x, double *y, double *work);
     void (*backward)(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work);
+    void (*gradient)(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work);
     double (*penalty)(const void *self, size_t batch, double weight, double *grad, double *work);
     void (*penalty_hessian)(const void *self, double weight, double *hessian);
@@ -74,6 +76,11 @@ void kan_model_forward(const kan_model *m, size_t batch, const double *x, double
  *     dx    = dy . dy/dx       [batch][n_in]; NULL when it is not wanted
  */
 void kan_model_backward(const kan_model *m, size_t batch, const double *x, const double *dy,
+                        double *grad, double *dx, double *work);
+
+/* The same with grad = instead of grad +=, whatever grad holds: spares the memory of many parameters two passes, to
+ * make zeros and to read them. */
+void kan_model_gradient(const kan_model *m, size_t batch, const double *x, const double *dy,
                         double *grad, double *dx, double *work);
 
 /* weight * R(theta), R being the model's own penalty of its parameters (and of the batch, where that

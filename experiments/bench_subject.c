@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "experiments/bench_subject.h"
 
-#include <string.h>
-
 #include "core/random.h"
 #include "core/vecmath.h"
 #include "core/work.h"
@@ -100,10 +98,9 @@ void bench_subject_forward(void *subject) {
 void bench_subject_step(void *subject) {
     bench_subject *s = subject;
     const kan_model *m = s->model;
-    memset(s->grad, 0, m->n_params * sizeof *s->grad);
     kan_model_forward(m, s->batch, s->x, s->y, s->work);
     if (s->bent) bend(s, true);
     (void)kan_loss_mse->eval(s->batch, m->n_out, s->y, s->t, NULL, 1.0 / (double)s->batch, s->dy);
     if (s->bent) unbend(s);
-    kan_model_backward(m, s->batch, s->x, s->dy, s->grad, s->dx, s->work);
+    kan_model_gradient(m, s->batch, s->x, s->dy, s->grad, s->dx, s->work);
 }

@@ -40,7 +40,7 @@ typedef struct bench_subject_config {
 bool bench_subject_make(const bench_subject_config *config, bench_subject *s);
 void bench_subject_free(bench_subject *s);
 
-/* The two things that are measured, for bench_case. A step is: gradient set to zero, forward, loss (mean
+/* The two things that are measured, for bench_case. A step is: forward, loss (mean
  * squared error) with its gradient, backward. */
 void bench_subject_forward(void *subject);
 void bench_subject_step(void *subject);

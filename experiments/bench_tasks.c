@@ -50,7 +50,7 @@ static kan_status read_mnist(const bench *b, kan_dataset **train, kan_dataset **
  * the best of 0.001 to 0.02. */
 static const bench_classes digits = {.name = "digits",
                                      .hidden = 64,
-                                     .n_cells = 5,
+                                     .n_cells = 3,
                                      .batch = 64,
                                      .epochs = 30,
                                      .seeds = 3,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/layer.h"
 
-#include <stdbool.h>
-
 #include "core/kernel.h"
 #include "core/vecmath.h"
 
@@ -40,12 +38,13 @@ static size_t least_narrow_batch(const layer *l) {
 }
 
 static bool is_narrow(const layer *l, size_t batch) {
-    return l->n_out <= OUTPUTS_MAX_OUT && batch >= least_narrow_batch(l);
+    return l->n_out <= NARROW_MAX_OUT && batch >= least_narrow_batch(l);
 }
 
 static const layer_kernel *kernel_of(const layer *l, size_t batch) {
     if (!is_narrow(l, batch)) return layer_wide_kernel(l->precision);
-    return l->n_out <= SAMPLES_MAX_OUT ? layer_samples_kernel() : layer_outputs_kernel();
+    const layer_kernel *samples = layer_samples_kernel();
+    return l->n_out <= samples->best_out ? samples : layer_outputs_kernel();
 }
 
 /* Grows with the batch, so that work for a large one serves a small one: where the narrow kernel
@@ -61,9 +60,9 @@ void layer_forward(const layer *l, size_t batch, const double *x, double *y, dou
     kernel_of(l, batch)->forward(l, batch, x, y, trace);
 }
 
-void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
-                    double *dx) {
-    kernel_of(l, batch)->backward(l, batch, dy, trace, grad, dx);
+void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, bool set,
+                    double *grad, double *dx) {
+    kernel_of(l, batch)->backward(l, batch, dy, trace, set, grad, dx);
 }
 
 void layer_base(kan_base base, size_t n, const double *x, size_t stride, double *y, double *slopes) {

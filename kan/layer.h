@@ -12,6 +12,7 @@
 #ifndef KAN_KAN_LAYER_H
 #define KAN_KAN_LAYER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,9 +40,9 @@ size_t layer_trace_size(const layer *l, size_t batch);
 /* y from x; fills the trace. */
 void layer_forward(const layer *l, size_t batch, const double *x, double *y, double *trace);
 
-/* grad [n_in][n_basis+1][n_out] += dy . dy/dtheta; dx = dy . dy/dx unless dx is NULL. */
-void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
-                    double *dx);
+/* grad [n_in][n_basis+1][n_out] += dy . dy/dtheta, or = where `set`; dx = dy . dy/dx unless dx is NULL. */
+void layer_backward(const layer *l, size_t batch, const double *dy, double *trace, bool set,
+                    double *grad, double *dx);
 
 /* The kernels behind these, in tables. wide_kernel.c sums over basis functions and takes any layer, in either
  * precision. The other two are for few outputs and many samples, in double precision only: they sum over the
@@ -50,11 +51,12 @@ void layer_backward(const layer *l, size_t batch, const double *dy, double *trac
 typedef struct layer_kernel {
     size_t (*trace_size)(const layer *l, size_t batch);
     void (*forward)(const layer *l, size_t batch, const double *x, double *y, double *trace);
-    void (*backward)(const layer *l, size_t batch, const double *dy, double *trace, double *grad,
-                     double *dx);
+    void (*backward)(const layer *l, size_t batch, const double *dy, double *trace, bool set,
+                     double *grad, double *dx);
+    size_t best_out; /* of the kernel of samples: up to so many outputs it is the faster of the two */
 } layer_kernel;
 
-enum { SAMPLES_MAX_OUT = 2, OUTPUTS_MAX_OUT = 8 }; /* outputs that these two can take */
+enum { NARROW_MAX_OUT = 8 }; /* outputs that these two can take */
 const layer_kernel *layer_wide_kernel(kan_precision precision);
 const layer_kernel *layer_samples_kernel(void);
 const layer_kernel *layer_outputs_kernel(void);

@@ -214,11 +214,10 @@ static void forward(const void *self, size_t batch, const double *x, double *y, 
                       l + 1 == net->n_layers ? y : w.nodes[l + 1], &w);
 }
 
-static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
-                     double *dx, double *work) {
-    const kan_net *net = self;
+/* The traces hold all that is needed of x. */
+static void backward_pass(const kan_net *net, size_t batch, const double *dy, bool set, double *grad,
+                          double *dx, double *work) {
     layout w = lay_out(net, batch, work);
-    (void)x; /* the traces hold all that is needed of it */
     const double *d_nodes = dy;
     for (size_t l = net->n_layers; l-- > 0;) {
         const double *d_sub = d_nodes;
@@ -227,12 +226,24 @@ static void backward(const void *self, size_t batch, const double *x, const doub
             d_sub = w.d_sub;
         }
         double *below = l > 0 ? w.d_below : dx;
-        layer_backward(&net->layers[l], batch, d_sub, w.traces[l],
+        layer_backward(&net->layers[l], batch, d_sub, w.traces[l], set,
                        grad + (net->layers[l].theta - net->model.theta), below);
         /* what was computed below becomes what is read next */
         w.d_below = w.d_nodes, w.d_nodes = below;
         d_nodes = below;
     }
+}
+
+static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work) {
+    (void)x;
+    backward_pass(self, batch, dy, false, grad, dx, work);
+}
+
+static void gradient(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work) {
+    (void)x;
+    backward_pass(self, batch, dy, true, grad, dx, work);
 }
 
 static const kan_model_ops ops = {.name = "kan",
@@ -241,6 +252,7 @@ static const kan_model_ops ops = {.name = "kan",
                                   .backward = backward,
                                   .penalty = penalty_roughness,
                                   .penalty_hessian = penalty_roughness_hessian,
+                                  .gradient = gradient,
                                   .jacobian_runs = net_jacobian_runs,
                                   .jacobian_work_size = net_jacobian_work_size,
                                   .jacobian = net_jacobian,

@@ -1,4 +1,4 @@
-/* kan/outputs_kernel.c - the layer with three to eight outputs and many samples, a vector of them at once.
+/* kan/outputs_kernel.c - the layer with up to eight outputs and many samples, a vector of them at once.
  *
  * Edges are the polynomials of kan/polynomials.h, those of one input side by side, A[i][c][p][o], the outputs padded
  * to whole vectors:
@@ -16,7 +16,7 @@
 #include "kan/layer.h"
 #include "kan/polynomials.h"
 
-enum { BLOCK = 128, MOST_VECTORS = (OUTPUTS_MAX_OUT + LANES - 1) / LANES };
+enum { BLOCK = 128, MOST_VECTORS = (NARROW_MAX_OUT + LANES - 1) / LANES };
 
 ALWAYS_INLINE vec load(const double *from) {
     return *(const vec_unaligned *)(const void *)from;
@@ -136,7 +136,7 @@ ALWAYS_INLINE void add_input(size_t degree, size_t n_vec, const pass *p, size_t 
 static void forward_block(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const size_t n = end - begin, n_out = p->l->n_out;
-    double y[BLOCK * OUTPUTS_MAX_OUT];
+    double y[BLOCK * NARROW_MAX_OUT];
     memset(y, 0, n * p->width * sizeof *y);
     for (size_t i = 0; i < p->l->n_in; ++i) {
         find_places(p, i, begin, n);
@@ -231,10 +231,11 @@ static void backward_inputs(void *context, size_t begin, size_t end) {
     }
 }
 
-static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
-                     double *dx) {
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, bool set,
+                     double *grad, double *dx) {
     pass p = make_pass(l, batch);
     p.dy = dy, p.grad = grad, p.dx = dx;
+    if (set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     bind(&p, memory);
     memset(p.t.dy, 0, p.n * p.width * sizeof *p.t.dy); /* padding counts for nothing */
     for (size_t s = 0; s < batch; ++s)

@@ -1,15 +1,20 @@
-/* kan/samples_kernel.c - the layer with one or two outputs and many samples, a pack of them at once.
+/* kan/samples_kernel.c - the layer with few outputs and many samples, a pack of them at once.
  *
  * Value and slope of an edge are Horner's scheme in the polynomials of kan/polynomials.h:
  *
  *     phi(x) = w b(x) + A(v) + t A'(v),    phi'(x) = w b'(x) + A'(v) / h
  *
  * The powers p go in packs, padded with zeros, so that the A of one sample are one load or two, and the A_0 of some
- * samples, their A_1 .. come from such loads by turning a square of numbers. For the sums D each sample adds its own
- * packs of q_p dy to those of its cell.
+ * samples, their A_1 .. come from such loads by turning a square of numbers. Where the processor looks up eight numbers
+ * in a register at once, the A_p of up to eight cells are one, and need no loads. For the sums D each sample adds its
+ * own packs of q_p dy to those of its cell.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "core/kernel.h"
 #include "core/parallel.h"
@@ -52,16 +57,40 @@ ALWAYS_INLINE void turn_square(pack row[PACK]) {
 #endif
 }
 
+/* Eight numbers of a register by their places, or zero for a kernel that cannot. */
+#ifdef __AVX512F__
+enum { TABLE = 8 };
+typedef __m512i places_8;
+
+ALWAYS_INLINE places_8 load_places(const uint32_t *cell) {
+    return _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)cell));
+}
+
+ALWAYS_INLINE vec load(const double *from) {
+    return *(const vec_unaligned *)(const void *)from;
+}
+
+ALWAYS_INLINE void store(double *to, vec v) {
+    *(vec_unaligned *)(void *)to = v;
+}
+
+ALWAYS_INLINE vec look_up(places_8 places, const double *table) {
+    return (vec)_mm512_permutexvar_pd(places, _mm512_loadu_pd(table));
+}
+#else
+enum { TABLE = 0 };
+#endif
+
 enum {
     BLOCK = 128,                      /* samples of one forward block */
     MOST_POWERS = KAN_MAX_DEGREE + 1, /* 8, a multiple of PACK        */
-    COPIES = 2                        /* of D, see add_to_sums        */
+    COPIES = 4                        /* of D, see add_to_sums        */
 };
 
-/* What the forward pass leaves for the backward pass; n = batch rounded up to whole packs, powers = degree + 1
+/* What the forward pass leaves for the backward pass; n = batch rounded up to whole vectors, powers = degree + 1
  * rounded up. */
 typedef struct trace {
-    double *A;      /* [n_in][n_out][n_cells][powers]                           */
+    double *A;      /* [n_in][n_out][n_cells][powers], or [n_in][n_out][powers][TABLE] */
     double *D;      /* [n_in][n_out][COPIES][n_cells][powers]                   */
     double *v, *t;  /* [n_in][n]                                                */
     double *base;   /* [n_in][n] b(x)                                           */
@@ -80,15 +109,25 @@ typedef struct pass {
 
 static pass make_pass(const layer *l, size_t batch) {
     return (pass){
-        .l = l, .batch = batch, .n = round_up(batch, PACK), .powers = round_up(l->degree + 1, PACK)};
+        .l = l, .batch = batch, .n = round_up(batch, LANES), .powers = round_up(l->degree + 1, PACK)};
+}
+
+static bool is_tabled(const layer *l) {
+    return l->n_cells <= TABLE;
+}
+
+/* Numbers in the polynomials of an edge. */
+static size_t edge_size(const pass *p) {
+    return (is_tabled(p->l) ? TABLE : p->l->n_cells) * p->powers;
 }
 
 /* Called with NULL to measure and with the memory to bind; doubles. */
 static size_t bind(pass *p, double *memory) {
     const size_t n_in = p->l->n_in, n_out = p->l->n_out, table = p->l->n_cells * p->powers;
     const size_t edges = n_in * n_out, places = n_in * p->n;
-    const size_t sizes[] = {edges * table, COPIES * edges * table, places,      places,
-                            places,        edges * p->n,           n_out * p->n};
+    const size_t sizes[] = {
+        edges * edge_size(p), COPIES * edges * table, places, places, places, edges * p->n,
+        n_out * p->n};
     double **slices[] = {&p->t.A, &p->t.D, &p->t.v, &p->t.t, &p->t.base, &p->t.slopes, &p->t.dy};
     size_t used = 0;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; ++k) {
@@ -113,11 +152,11 @@ typedef struct places {
     double inv_h[BLOCK], base_slope[BLOCK];
 } places;
 
-/* The places of n samples of input i from `begin` on. Samples that fill up the last pack are copies of the last
- * one. */
+/* The places of n samples of input i from `begin` on. Samples that fill up the last vector are copies of the
+ * last one. */
 static void find_places(const pass *p, size_t i, size_t begin, size_t n, places *at) {
     const layer *l = p->l;
-    const size_t padded = round_up(n, PACK), first = i * p->n + begin;
+    const size_t padded = round_up(n, LANES), first = i * p->n + begin;
     double x[BLOCK];
     for (size_t s = 0; s < n; ++s) x[s] = p->x[(begin + s) * l->n_in + i];
     for (size_t s = n; s < padded; ++s) x[s] = x[n - 1];
@@ -150,24 +189,56 @@ ALWAYS_INLINE void add_edge(size_t degree, size_t powers, size_t n, const places
     }
 }
 
+#ifdef __AVX512F__
+/* The same for polynomials in tables. */
+ALWAYS_INLINE void add_tabled_edge(size_t degree, size_t n, const places *at, const double *A, double w,
+                                   double *restrict y, double *restrict slopes) {
+    for (size_t s = 0; s < n; s += LANES) {
+        const places_8 cell = load_places(at->cell + s);
+        const vec v = load(at->v + s), top = look_up(cell, A + degree * TABLE);
+        vec value = top * v + look_up(cell, A + (degree - 1) * TABLE), slope = top;
+        for (size_t power = degree - 1; power-- > 0;) {
+            slope = slope * v + value;
+            value = value * v + look_up(cell, A + power * TABLE);
+        }
+        store(y + s, load(y + s) + value + load(at->t + s) * slope + w * load(at->base + s));
+        store(slopes + s, slope * load(at->inv_h + s) + w * load(at->base_slope + s));
+    }
+}
+#endif
+
+static void add_any_edge(const layer *l, size_t powers, size_t n, const places *at, const double *A,
+                         double w, double *y, double *slopes) {
+#ifdef __AVX512F__
+    if (is_tabled(l)) {
+        if (l->degree == 3)
+            add_tabled_edge(3, n, at, A, w, y, slopes);
+        else
+            add_tabled_edge(l->degree, n, at, A, w, y, slopes);
+        return;
+    }
+#endif
+    if (l->degree == 3)
+        add_edge(3, 4, n, at, A, w, y, slopes);
+    else
+        add_edge(l->degree, powers, n, at, A, w, y, slopes);
+}
+
 /* Samples begin .. end-1. */
 static void forward_block(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const layer *l = p->l;
-    const size_t n = end - begin, padded = round_up(n, PACK), n_out = l->n_out;
-    double y[SAMPLES_MAX_OUT][BLOCK];
+    const size_t n = end - begin, padded = round_up(n, LANES), n_out = l->n_out;
+    double y[NARROW_MAX_OUT][BLOCK];
     places at;
     memset(y, 0, sizeof y);
     for (size_t i = 0; i < l->n_in; ++i) {
         const double *weights = l->theta + i * layer_input_size(l) + layer_n_basis(l) * n_out;
         find_places(p, i, begin, n, &at);
         for (size_t o = 0; o < n_out; ++o) {
-            const double *A = p->t.A + (i * n_out + o) * l->n_cells * p->powers;
+            const double *A = p->t.A + (i * n_out + o) * edge_size(p);
             double *slopes = p->t.slopes + (i * n_out + o) * p->n + begin;
-            if (l->degree == 3)
-                add_edge(3, 4, padded, &at, A, weights[o], y[o], slopes);
-            else
-                add_edge(l->degree, p->powers, padded, &at, A, weights[o], y[o], slopes);
+            add_any_edge(l, p->powers, padded, &at, A, weights[o], y[o], slopes);
         }
     }
     for (size_t s = 0; s < n; ++s)
@@ -182,10 +253,11 @@ static void forward(const layer *l, size_t batch, const double *x, double *y, do
     pass p = make_pass(l, batch);
     p.x = x, p.y = y;
     bind(&p, memory);
+    const size_t cell_stride = is_tabled(l) ? 1 : p.powers, stride = is_tabled(l) ? TABLE : 1;
     for (size_t i = 0; i < l->n_in; ++i)
         for (size_t o = 0; o < l->n_out; ++o)
-            make_polynomials(l, i, o, p.powers, p.powers, 1,
-                             p.t.A + (i * l->n_out + o) * l->n_cells * p.powers);
+            make_polynomials(l, i, o, p.powers, cell_stride, stride,
+                             p.t.A + (i * l->n_out + o) * edge_size(&p));
     kan_parallel_for(batch, BLOCK, cost(&p), forward_block, &p);
 }
 
@@ -260,7 +332,8 @@ static void backward_input(const pass *p, size_t i) {
         add_to_sums(l->degree, p->powers, p, i, n_out, D);
     for (size_t o = 0; o < n_out; ++o) {
         double *sums = D + o * COPIES * table;
-        for (size_t k = 0; k < table; ++k) sums[k] += sums[table + k];
+        for (size_t copy = 1; copy < COPIES; ++copy)
+            for (size_t k = 0; k < table; ++k) sums[k] += sums[copy * table + k];
         add_coefficient_gradient(l, i, o, p->powers, 1, sums, p->grad);
         base_grad[o] += dot(p->n, p->t.base + i * p->n, p->t.dy + o * p->n);
     }
@@ -271,10 +344,11 @@ static void backward_inputs(void *context, size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) backward_input(context, i);
 }
 
-static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
-                     double *dx) {
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, bool set,
+                     double *grad, double *dx) {
     pass p = make_pass(l, batch);
     p.dy = dy, p.grad = grad, p.dx = dx;
+    if (set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     bind(&p, memory);
     for (size_t o = 0; o < l->n_out; ++o) {
         double *turned = p.t.dy + o * p.n;
@@ -285,4 +359,4 @@ static void backward(const layer *l, size_t batch, const double *dy, double *mem
 }
 
 const layer_kernel KAN_KERNEL(samples_kernel) = {
-    .trace_size = trace_size, .forward = forward, .backward = backward};
+    .trace_size = trace_size, .forward = forward, .backward = backward, .best_out = TABLE > 0 ? 5 : 3};

@@ -57,16 +57,23 @@ typedef struct pass {
     const double *x, *dy;
     double *y, *grad, *dx;
     bool is_large; /* the parameters do not fit the second cache */
+    bool set;      /* grad is made, not added to                  */
     trace t;
 } pass;
 
 /* ---- sizes and memory ---------------------------------------------------------------------------- */
 
-/* At least two blocks for two threads where there are few chunks to share, unless that made runs too short. */
+/* At least two blocks for two threads where there is one chunk, which they cannot share. With two chunks or more one
+ * block of long runs, which reads the parameters once, is worth more. */
 static size_t block_of(const layer *l, size_t batch, size_t n_vectors) {
     const size_t half = (batch + 1) / 2, most = l->n_cells <= FEW_CELLS ? BLOCK / 4 : BLOCK;
-    if (batch <= 64 || n_vectors >= 4 * WIDTH) return batch < most ? batch : most;
+    if (batch <= 64 || n_vectors >= 2 * WIDTH) return batch < most ? batch : most;
     return half < most ? half : most;
+}
+
+/* Whether runs come in the order of their cells, one for a cell. */
+static bool is_sorted(const layer *l) {
+    return l->n_cells <= KAN_BASIS_MAX_COUNTED;
 }
 
 static pass make_pass(const layer *l, size_t batch) {
@@ -75,7 +82,7 @@ static pass make_pass(const layer *l, size_t batch) {
     p.padded = p.n_vectors * LANES;
     p.block = block_of(l, batch, p.n_vectors);
     p.n_blocks = p.block > 0 ? (batch + p.block - 1) / p.block : 0;
-    p.max_runs = l->n_cells <= KAN_BASIS_MAX_COUNTED && l->n_cells < p.block ? l->n_cells : p.block;
+    p.max_runs = is_sorted(l) && l->n_cells < p.block ? l->n_cells : p.block;
     p.rows = l->degree + 1;
     p.n_basis = l->n_cells + l->degree;
     p.is_large = l->n_in * (p.n_basis + 1) * l->n_out * sizeof(double) > LARGE;
@@ -171,6 +178,7 @@ typedef struct edges {
     size_t n_basis, n_out;
     const double *coef, *end, *next; /* first row; end of theta; the rows that are used next, or NULL */
     double *grad;                    /* first row */
+    bool set;                        /* and whether its rows are made, not added to */
     size_t width;                    /* outputs of the chunk, at most its vectors times LANES */
 } edges;
 
@@ -211,9 +219,26 @@ ALWAYS_INLINE void load_rows(const edges *e, size_t k, size_t rows, size_t n_vec
     for (size_t r = 0; r < rows; ++r) load_row(e, cell + r, n_vec, C[r]);
 }
 
+/* The gradient of a row = sums. */
+ALWAYS_INLINE void set_row(const edges *e, size_t row, size_t n_vec, const vec *sums) {
+    double *to = e->grad + row * e->n_out;
+    if (e->width == n_vec * LANES) {
+        for (size_t j = 0; j < n_vec; ++j)
+            *(doubles *)(void *)(to + j * LANES) = __builtin_convertvector(sums[j], doubles);
+        return;
+    }
+    real copy[WIDTH * LANES] = {0};
+    memcpy(copy, sums, n_vec * sizeof *sums);
+    for (size_t o = 0; o < e->width; ++o) to[o] = (double)copy[o];
+}
+
 /* The gradient of a row += sums. */
 ALWAYS_INLINE void add_row(const edges *e, size_t row, size_t n_vec, const vec *sums) {
     double *to = e->grad + row * e->n_out;
+    if (e->set) {
+        set_row(e, row, n_vec, sums);
+        return;
+    }
     if (e->width == n_vec * LANES) {
         for (size_t j = 0; j < n_vec; ++j)
             *(doubles *)(void *)(to + j * LANES) += __builtin_convertvector(sums[j], doubles);
@@ -224,19 +249,21 @@ ALWAYS_INLINE void add_row(const edges *e, size_t row, size_t n_vec, const vec *
     for (size_t o = 0; o < e->width; ++o) to[o] += (double)copy[o];
 }
 
-/* Adds to the gradient what is finished with run k, and makes room for the next run. */
+/* Adds to the gradient the rows that are finished with run k, those below the next run's, and makes room for the next
+ * ones. A gradient that is set gets zeros where no run comes. */
 ALWAYS_INLINE void leave_rows(const edges *e, size_t k, size_t rows, size_t n_vec, vec C[ROWS][WIDTH]) {
+    static const vec zeros[WIDTH];
     const size_t cell = e->runs[k].cell;
-    const bool goes_on = k + 1 < e->n_runs && e->runs[k + 1].cell == cell + 1;
-    if (goes_on) {
-        add_row(e, cell, n_vec, C[0]);
+    const size_t next = k + 1 < e->n_runs ? e->runs[k + 1].cell : e->n_basis;
+    const size_t finished = next - cell < rows ? next - cell : rows; /* all, if runs are not sorted */
+    for (size_t r = 0; r < finished; ++r) {
+        add_row(e, cell + r, n_vec, C[0]);
         shift_rows(rows, n_vec, C);
         for (size_t j = 0; j < n_vec; ++j) C[rows - 1][j] = (vec){0};
-        return;
     }
-    for (size_t r = 0; r < rows; ++r) add_row(e, cell + r, n_vec, C[r]);
-    for (size_t r = 0; r < rows; ++r)
-        for (size_t j = 0; j < n_vec; ++j) C[r][j] = (vec){0};
+    if (!e->set) return;
+    for (size_t row = k == 0 ? 0 : cell; row < cell; ++row) set_row(e, row, n_vec, zeros);
+    for (size_t row = cell + rows; row < next; ++row) set_row(e, row, n_vec, zeros);
 }
 
 /* Asks for a row that is used next. With thousands of parameters an input the rows of a chunk are short pieces far
@@ -523,6 +550,7 @@ static void gradient_task(const pass *p, size_t k) {
     for (size_t begin = 0; begin < p->batch; begin += p->block)
         for (size_t i = first; i < last; ++i) {
             edges e = edges_of(p, i, begin, j);
+            e.set = p->set && begin == 0;
             const vec *dy = dy_of(p, begin, j, n_vec);
             if (p->is_large && i + 1 < last) e.next = e.grad + layer_input_size(p->l);
             WITH_CONSTANTS(gradient_chunk, p->rows, n_vec, &e, dy);
@@ -533,11 +561,13 @@ static void gradient_tasks(void *context, size_t begin, size_t end) {
     for (size_t k = begin; k < end; ++k) gradient_task(context, k);
 }
 
-static void backward(const layer *l, size_t batch, const double *dy, double *memory, double *grad,
-                     double *dx) {
+static void backward(const layer *l, size_t batch, const double *dy, double *memory, bool set,
+                     double *grad, double *dx) {
     pass p = make_pass(l, batch);
     p.dy = dy, p.grad = grad, p.dx = dx;
+    p.set = set && is_sorted(l) && batch > 0;
     bind(&p, memory);
+    if (set && !p.set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     if (batch == 0) return;
     const size_t n_groups = (l->n_in + GROUP - 1) / GROUP;
     const double work = cost(&p, batch, l->n_in);

@@ -69,7 +69,13 @@ static void forward(const void *self, size_t batch, const double *x, double *y, 
 static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work) {
     const kan_mlp *mlp = self;
-    kernel_of(mlp)->backward(mlp, batch, x, dy, grad, dx, work);
+    kernel_of(mlp)->backward(mlp, batch, x, dy, false, grad, dx, work);
+}
+
+static void gradient(const void *self, size_t batch, const double *x, const double *dy, double *grad,
+                     double *dx, double *work) {
+    const kan_mlp *mlp = self;
+    kernel_of(mlp)->backward(mlp, batch, x, dy, true, grad, dx, work);
 }
 
 static size_t work_size(const void *self, size_t batch) {
@@ -84,6 +90,7 @@ static const kan_model_ops mlp_ops = {.name = "mlp",
                                       .work_size = work_size,
                                       .forward = forward,
                                       .backward = backward,
+                                      .gradient = gradient,
                                       .jacobian_runs = mlp_jacobian_runs,
                                       .jacobian_work_size = mlp_jacobian_work_size,
                                       .jacobian = mlp_jacobian,

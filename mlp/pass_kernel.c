@@ -41,6 +41,7 @@ typedef struct pass {
     size_t batch, block; /* samples in all, and of a block          */
     const double *x, *dy;
     double *y, *grad, *dx;
+    bool set; /* grad is made, not added to */
     real *work;
 } pass;
 
@@ -156,9 +157,12 @@ static void leave_dx(const pass *p, size_t begin, size_t end) {
     leave((end - begin) * n_in, dx_of(p, begin), p->dx + begin * n_in);
 }
 
-/* Where the gradient of parameters `at` .. is summed up, and what counts of the numbers that are there
- * before. */
-static const float before = 0.0F;
+/* What counts of the numbers that are there before, where the gradient of parameters `at` .. is summed up. */
+static float before(const pass *p) {
+    (void)p;
+    return 0.0F;
+}
+
 static float *sums_of(const pass *p, size_t at) {
     return p->work + p->mlp->model.n_params + at;
 }
@@ -166,7 +170,10 @@ static float *sums_of(const pass *p, size_t at) {
 static void leave_sums(const pass *p, size_t n, size_t at) {
     const float *sum = sums_of(p, at);
     double *grad = p->grad + at;
-    for (size_t j = 0; j < n; ++j) grad[j] += (double)sum[j];
+    if (p->set)
+        for (size_t j = 0; j < n; ++j) grad[j] = (double)sum[j];
+    else
+        for (size_t j = 0; j < n; ++j) grad[j] += (double)sum[j];
 }
 
 #else
@@ -214,9 +221,11 @@ static void leave_dx(const pass *p, size_t begin, size_t end) {
     (void)p, (void)begin, (void)end;
 }
 
-/* Where the gradient of parameters `at` .. is summed up, and what counts of the numbers that are there
- * before. */
-static const double before = 1.0;
+/* What counts of the numbers that are there before, where the gradient of parameters `at` .. is summed up. */
+static double before(const pass *p) {
+    return p->set ? 0.0 : 1.0;
+}
+
 static double *sums_of(const pass *p, size_t at) {
     return p->grad + at;
 }
@@ -370,11 +379,11 @@ static void add_gradient(const pass *p, size_t l, size_t t) {
     const size_t b_at = p->mlp->weights_at[l] + n_in * n_out;
     const real *h = values_of(p, l) + first, *dz = dz_of(p, l + 1);
     real *sum = sums_of(p, w_at), *sum_b = sums_of(p, b_at);
-    if (t == 0 && before == 0) memset(sum_b, 0, n_out * sizeof *sum_b);
+    if (t == 0 && before(p) == 0) memset(sum_b, 0, n_out * sizeof *sum_b);
     for (size_t begin = 0; begin < p->batch; begin += samples) {
         const size_t n = p->batch - begin < samples ? p->batch - begin : samples;
         transposed_product(m, n_out, n, h + begin * n_in, n_in, dz + begin * n_out,
-                           begin == 0 ? before : 1, sum);
+                           begin == 0 ? before(p) : 1, sum);
         if (t == 0) add_rows(n, n_out, dz + begin * n_out, sum_b);
     }
     leave_sums(p, m * n_out, w_at);
@@ -391,11 +400,14 @@ static void gradient_tasks(void *context, size_t begin, size_t end) {
     }
 }
 
-static void backward(const kan_mlp *mlp, size_t batch, const double *x, const double *dy, double *grad,
-                     double *dx, double *work) {
-    if (batch == 0) return;
+static void backward(const kan_mlp *mlp, size_t batch, const double *x, const double *dy, bool set,
+                     double *grad, double *dx, double *work) {
+    if (batch == 0) {
+        if (set) memset(grad, 0, mlp->model.n_params * sizeof *grad);
+        return;
+    }
     pass p = pass_of(mlp, batch, work);
-    p.x = x, p.dy = dy, p.grad = grad, p.dx = dx;
+    p.x = x, p.dy = dy, p.grad = grad, p.dx = dx, p.set = set;
     size_t total = 0;
     for (size_t l = 0; l < mlp->n_layers; ++l) total += n_tasks(mlp, l);
     kan_parallel_for(batch, p.block, pass_cost(&p), backward_block, &p);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "splines/basis_kernel.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { TILE = 64, ROWS = KAN_MAX_DEGREE + 1 };
@@ -90,14 +91,45 @@ static void locate(const kan_basis *b, size_t n, const double *restrict x, uint3
     }
 }
 
-/* Counting sort, n <= KAN_BASIS_MAX_SORT. With very many cells the counters would cost more than they save: then
- * the order stays, and every point is a run of its own. */
+enum { PARTS = 4 };
+
+/* Counting sort of points in `parts` parts with counters of their own: points of one cell that follow each other wait
+ * for one counter, those of other parts do not. */
+static inline size_t sort_parts(size_t parts, size_t n_cells, size_t n, const int32_t *cell,
+                                uint16_t *order, kan_basis_run *runs) {
+    uint16_t place[PARTS * KAN_BASIS_MAX_COUNTED];
+    const size_t size = n / parts; /* of a part; the last one has the rest as well */
+    memset(place, 0, parts * n_cells * sizeof *place);
+    for (size_t s = 0; s < size; ++s)
+        for (size_t j = 0; j < parts; ++j) ++place[j * n_cells + (size_t)cell[j * size + s]];
+    for (size_t s = parts * size; s < n; ++s) ++place[(parts - 1) * n_cells + (size_t)cell[s]];
+    size_t n_runs = 0;
+    uint32_t end = 0;
+    for (size_t c = 0; c < n_cells && end < n; ++c) {
+        const uint32_t begin = end;
+        for (size_t j = 0; j < parts; ++j) {
+            const uint32_t count = place[j * n_cells + c];
+            place[j * n_cells + c] = (uint16_t)end;
+            end += count;
+        }
+        runs[n_runs] = (kan_basis_run){(uint32_t)c, end};
+        n_runs += end > begin;
+    }
+    for (size_t s = 0; s < size; ++s)
+        for (size_t j = 0; j < parts; ++j)
+            order[place[j * n_cells + (size_t)cell[j * size + s]]++] = (uint16_t)(j * size + s);
+    for (size_t s = parts * size; s < n; ++s)
+        order[place[(parts - 1) * n_cells + (size_t)cell[s]]++] = (uint16_t)s;
+    return n_runs;
+}
+
+/* n <= KAN_BASIS_MAX_SORT. With very many cells the counters would cost more than they save: then the order stays, and
+ * every point is a run of its own. */
 static size_t sort(const kan_basis *b, size_t n, const double *x, uint16_t *order,
                    kan_basis_run *runs) {
     const double lo = b->knots[b->degree], hi = b->knots[b->degree + b->n_cells];
     double inside[TILE];
     int32_t cell[KAN_BASIS_MAX_SORT];
-    uint16_t place[KAN_BASIS_MAX_COUNTED];
     for (size_t begin = 0; begin < n; begin += TILE) {
         const size_t m = n - begin < TILE ? n - begin : TILE;
         for (size_t s = 0; s < m; ++s) inside[s] = hold(x[begin + s], lo, hi);
@@ -110,19 +142,8 @@ static size_t sort(const kan_basis *b, size_t n, const double *x, uint16_t *orde
         }
         return n;
     }
-    memset(place, 0, b->n_cells * sizeof *place);
-    for (size_t s = 0; s < n; ++s) ++place[cell[s]];
-    size_t n_runs = 0;
-    uint32_t end = 0;
-    for (size_t c = 0; c < b->n_cells && end < n; ++c) {
-        const uint32_t count = place[c];
-        place[c] = (uint16_t)end;
-        end += count;
-        runs[n_runs] = (kan_basis_run){(uint32_t)c, end};
-        n_runs += count > 0;
-    }
-    for (size_t s = 0; s < n; ++s) order[place[cell[s]]++] = (uint16_t)s;
-    return n_runs;
+    return n >= 2 * PARTS * b->n_cells ? sort_parts(PARTS, b->n_cells, n, cell, order, runs)
+                                       : sort_parts(1, b->n_cells, n, cell, order, runs);
 }
 
 /* Horner in v for all r at once: values P(v) + P'(v) t at the points x [n] of one cell, and v. */
@@ -212,9 +233,43 @@ static inline void slope_cubic_run(const kan_basis *b, size_t cell, size_t n, co
     default: name##_run(b, b->degree, __VA_ARGS__); break; \
     }
 
+/* Cells of one width have one set of polynomials, and runs need not be told apart: short ones cost their ends. */
+static bool is_even_cubic(const kan_basis *b) {
+    return b->degree == 3 && b->cells_per_x > 0.0;
+}
+
+static void eval_even_cubic(const kan_basis *b, size_t n, const double *x, real *restrict values,
+                            real *restrict v) {
+    four P[4];
+    memcpy(P, b->cells + 2, sizeof P);
+    const four D2 = 2.0 * P[2], D3 = 3.0 * P[3];
+    double u[TILE], t[TILE], inv_h[TILE];
+    uint32_t cell[TILE];
+    for (size_t begin = 0; begin < n; begin += TILE, values += 4 * TILE) {
+        const size_t m = n - begin < TILE ? n - begin : TILE;
+        double beyond = 0.0;
+        locate(b, m, x + begin, cell, u, t, inv_h);
+        for (size_t q = 0; q < m; ++q) v[begin + q] = (real)u[q];
+        for (size_t q = 0; q < m; ++q) beyond = t[q] != 0.0 ? 1.0 : beyond;
+        for (size_t q = 0; q < m && beyond == 0.0; ++q) {
+            const four value = ((P[3] * u[q] + P[2]) * u[q] + P[1]) * u[q] + P[0];
+            *(four_real *)(void *)(values + 4 * q) = __builtin_convertvector(value, four_real);
+        }
+        for (size_t q = 0; q < m && beyond != 0.0; ++q) {
+            const four tangent = ((D3 * u[q] + D2) * u[q] + P[1]) * t[q];
+            const four value = (((P[3] * u[q] + P[2]) * u[q] + P[1]) * u[q] + P[0]) + tangent;
+            *(four_real *)(void *)(values + 4 * q) = __builtin_convertvector(value, four_real);
+        }
+    }
+}
+
 static void eval(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const double *x,
                  real *values, real *v) {
     const size_t rows = b->degree + 1;
+    if (n_runs > 0 && is_even_cubic(b)) {
+        eval_even_cubic(b, runs[n_runs - 1].end, x, values, v);
+        return;
+    }
     for (size_t k = 0, q = 0; k < n_runs; q = runs[k++].end)
         WITH_DEGREE(eval, runs[k].cell, runs[k].end - q, x + q, values + q * rows, v + q)
 }
@@ -222,6 +277,10 @@ static void eval(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, c
 static void slope(const kan_basis *b, size_t n_runs, const kan_basis_run *runs, const real *v,
                   real *slopes) {
     const size_t rows = b->degree + 1;
+    if (n_runs > 0 && is_even_cubic(b)) {
+        slope_cubic_run(b, 0, runs[n_runs - 1].end, v, slopes);
+        return;
+    }
     for (size_t k = 0, q = 0; k < n_runs; q = runs[k++].end)
         WITH_DEGREE(slope, runs[k].cell, runs[k].end - q, v + q, slopes + q * rows)
 }

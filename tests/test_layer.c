@@ -89,19 +89,20 @@ static void outcome_free(outcome *r) {
 
 enum { WIDE, NARROW, EITHER, WIDE_SINGLE };
 
-/* Forward and backward by one kernel with poisoned trace and outputs; grad is added to `value`. */
+/* Forward and backward by one kernel with poisoned trace and outputs; grad is added to `value`, or set where that is
+ * NaN. */
 static outcome run(setting *s, size_t kernel, double value) {
     const layer *l = layer_of(s);
     outcome r = outcome_alloc(s, value);
-    const layer_kernel *narrow = l->n_out <= SAMPLES_MAX_OUT ? layer_samples_kernel()
-                                                             : layer_outputs_kernel();
-    const layer_kernel layers = {layer_trace_size, layer_forward, layer_backward};
+    const layer_kernel *narrow = (l->n_out + l->n_in) % 2 ? layer_samples_kernel()
+                                                          : layer_outputs_kernel();
+    const layer_kernel layers = {layer_trace_size, layer_forward, layer_backward, 0};
     const layer_kernel *const kernels[] = {layer_wide_kernel(KAN_DOUBLE), narrow, &layers,
                                            layer_wide_kernel(KAN_SINGLE)};
     /* a trace need not begin a line of the cache */
     double *memory = poisoned(kernels[kernel]->trace_size(l, s->batch) + 1), *trace = memory + 1;
     kernels[kernel]->forward(l, s->batch, s->x, r.y, trace);
-    kernels[kernel]->backward(l, s->batch, s->dy, trace, r.grad, r.dx);
+    kernels[kernel]->backward(l, s->batch, s->dy, trace, isnan(value), r.grad, r.dx);
     kan_work_free(memory);
     return r;
 }
@@ -173,7 +174,7 @@ static void assert_outcome(const setting *s, const outcome *got, const outcome *
 Test(layer, both_kernels_match_the_reference_and_each_other) {
     kan_random random = kan_random_seed(30, 0);
     for (size_t round = 0; round < 140; ++round) {
-        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
+        setting s = setting_any(&random, round, NARROW_MAX_OUT);
         outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
         assert_outcome(&s, &wide, &expected, &expected, 1.0);
         assert_outcome(&s, &narrow, &expected, &expected, 1.0);
@@ -228,7 +229,7 @@ Test(layer, layers_of_many_cells) {
     kan_random random = kan_random_seed(38, 0);
     for (size_t degree = 1; degree <= KAN_MAX_DEGREE; ++degree)
         for (size_t k = 0; k < sizeof cells / sizeof *cells; ++k) {
-            const size_t n_out = 1 + kan_random_below(&random, OUTPUTS_MAX_OUT);
+            const size_t n_out = 1 + kan_random_below(&random, NARROW_MAX_OUT);
             setting s = setting_with_cells(&random, cells[k], degree, 2, n_out, 101, KAN_BASE_SILU);
             outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
             assert_outcome(&s, &wide, &expected, &expected, 1.0);
@@ -241,7 +242,7 @@ Test(layer, layers_of_many_cells) {
 /* The shapes with constants of their own in the kernels: cubic, one to five outputs. */
 Test(layer, cubic_layers_with_few_outputs_match_the_reference) {
     kan_random random = kan_random_seed(32, 0);
-    for (size_t n_out = 1; n_out <= OUTPUTS_MAX_OUT; ++n_out)
+    for (size_t n_out = 1; n_out <= NARROW_MAX_OUT; ++n_out)
         for (kan_base base = 0; base < KAN_N_BASES; ++base) {
             setting s = setting_draw(&random, 3, 3, n_out, 290, base);
             outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), narrow = run(&s, NARROW, 0.0);
@@ -252,10 +253,30 @@ Test(layer, cubic_layers_with_few_outputs_match_the_reference) {
         }
 }
 
+/* Few samples leave cells without any, before, between and behind the others. */
+Test(layer, gradients_that_are_set_have_zeros_where_no_sample_is) {
+    static const size_t cells[] = {1, 5, 23, 100, KAN_BASIS_MAX_COUNTED + 1};
+    kan_random random = kan_random_seed(39, 0);
+    for (size_t round = 0; round < 120; ++round) {
+        const size_t n_out = 1 + kan_random_below(&random, round % 3 ? 8 : 70);
+        setting s = setting_with_cells(&random, cells[round % 5], 1 + round % KAN_MAX_DEGREE, 2, n_out,
+                                       1 + kan_random_below(&random, 60), KAN_BASE_SILU);
+        for (size_t kernel = WIDE; kernel <= WIDE_SINGLE; ++kernel) {
+            if (kernel == NARROW && n_out > NARROW_MAX_OUT) continue;
+            outcome zero = run(&s, kernel, 0.0), set = run(&s, kernel, NAN);
+            for (size_t j = 0; j < s.n_theta; ++j)
+                cr_assert(set.grad[j] == zero.grad[j], "round %zu, kernel %zu, parameter %zu: %g is %g",
+                          round, kernel, j, zero.grad[j], set.grad[j]);
+            outcome_free(&set), outcome_free(&zero);
+        }
+        setting_free(&s);
+    }
+}
+
 Test(layer, gradients_are_added_and_dx_is_optional) {
     kan_random random = kan_random_seed(33, 0);
     for (size_t round = 0; round < 42; ++round) {
-        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
+        setting s = setting_any(&random, round, NARROW_MAX_OUT);
         const size_t kernel = round % 2;
         outcome zero = run(&s, kernel, 0.0), one = run(&s, kernel, 1.0);
         for (size_t j = 0; j < s.n_theta; ++j)
@@ -265,7 +286,7 @@ Test(layer, gradients_are_added_and_dx_is_optional) {
         double *trace = poisoned(layer_trace_size(l, s.batch)), *grad = kan_work_alloc(s.n_theta);
         outcome either = run(&s, EITHER, 0.0);
         layer_forward(l, s.batch, s.x, one.y, trace);
-        layer_backward(l, s.batch, s.dy, trace, grad, NULL);
+        layer_backward(l, s.batch, s.dy, trace, false, grad, NULL);
         cr_assert(memcmp(grad, either.grad, s.n_theta * sizeof *grad) == 0, "without dx");
         outcome_free(&either), kan_work_free(grad), kan_work_free(trace);
         outcome_free(&one), outcome_free(&zero);
@@ -278,7 +299,7 @@ Test(layer, gradients_are_added_and_dx_is_optional) {
 Test(layer, nan_stays_in_its_sample) {
     kan_random random = kan_random_seed(34, 0);
     for (size_t round = 0; round < 84; ++round) {
-        setting s = setting_any(&random, round, OUTPUTS_MAX_OUT);
+        setting s = setting_any(&random, round, NARROW_MAX_OUT);
         const size_t n_in = s.l.n_in, n_out = s.l.n_out, at = kan_random_below(&random, s.n_x);
         outcome clean = run(&s, round % 2, 0.0);
         s.x[at] = NAN;

@@ -94,6 +94,17 @@ Test(model, passes_calls_on_to_its_implementation) {
     kan_model_backward(&m, 2, x, dy, grad, NULL, work);
 }
 
+Test(model, a_gradient_is_made_of_nothing_that_was_there) {
+    line l;
+    const kan_model m = model_of(&l, &plain_ops);
+    const double x[] = {0.3, -1.7}, dy[] = {0.9, 0.4};
+    double y[2], grad[2] = {NAN, NAN}, work[7];
+    kan_model_forward(&m, 2, x, y, work);
+    kan_model_gradient(&m, 2, x, dy, grad, NULL, work);
+    cr_assert(epsilon_eq(dbl, grad[0], 0.9 * 0.3 - 0.4 * 1.7, 1e-14));
+    cr_assert(epsilon_eq(dbl, grad[1], 1.3, 1e-14));
+}
+
 Test(model, has_a_penalty_only_if_its_implementation_has) {
     line l;
     double grad[2] = {0.25, 0.5}, work[1];

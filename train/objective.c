@@ -67,7 +67,8 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
     const kan_model *m = o->model;
     const double scale = 1.0 / total_weight(d, first, n, rows);
     double loss = 0.0;
-    if (aim != AIM_LOSS) memset(grad, 0, m->n_params * sizeof *grad);
+    const bool set = aim == AIM_GRADIENT && !(o->penalty > 0.0); /* the first block makes grad */
+    if (aim != AIM_LOSS && !set) memset(grad, 0, m->n_params * sizeof *grad);
     for (size_t done = 0; done < n; done += o->block) {
         const size_t size = n - done < o->block ? n - done : o->block;
         const samples b = gather(o, d, first + done, size, rows);
@@ -77,7 +78,10 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
         if (aim == AIM_LOSS) continue;
         const double share = scale * total_weight(d, first + done, size, rows);
         if (o->penalty > 0.0) loss += kan_model_penalty(m, size, o->penalty * share, grad, o->work);
-        if (aim == AIM_GRADIENT) kan_model_backward(m, size, b.x, o->dy, grad, NULL, o->work);
+        if (set && done == 0)
+            kan_model_gradient(m, size, b.x, o->dy, grad, NULL, o->work);
+        else if (aim == AIM_GRADIENT)
+            kan_model_backward(m, size, b.x, o->dy, grad, NULL, o->work);
     }
     for (size_t p = 0; aim == AIM_GRADIENT && o->frozen && p < m->n_params; ++p)
         if (!m->trainable[p]) grad[p] = 0.0;

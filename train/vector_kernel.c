@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/vector_kernel.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 /* Vectors that a sum keeps apart, so that additions need not wait for each other, and the numbers in them. */
 enum { CHAINS = 4, STRIDE = CHAINS * LANES };
@@ -105,38 +109,84 @@ static double squares(size_t n, const double *y_hat, const double *y, double slo
     return total(sum) + rest;
 }
 
-/* One entry: the moments in place, and where theta goes. */
-static inline double moved(const adam_constants *k, double g, double *m, double *v, double theta) {
-    *m = k->beta1 * *m + (1.0 - k->beta1) * g;
-    *v = k->beta2 * *v + (1.0 - k->beta2) * (g * g);
-    return theta - k->rate * (*m * k->c1 / (sqrt(*v * k->c2) + k->epsilon) + k->decay * theta);
+/* a / (sqrt(z) + epsilon), z >= 0. */
+#ifdef __AVX512F__
+/* Square root and division of the processor take two thirds of the time of a step. Newton's iteration from its
+ * approximations to 14 bits gives the same to the last bit or two: y ~ 1/sqrt(z), s = z y + y (z - (z y)^2) / 2;
+ * q ~ 1/(s + epsilon). */
+static inline vec quotient(vec a, vec z, double epsilon) {
+    const __m512d least = _mm512_set1_pd(DBL_MIN), most = _mm512_set1_pd(DBL_MAX);
+    z = (vec)_mm512_min_pd(most, _mm512_max_pd(least, (__m512d)z)); /* NaN, which is second, stays */
+    vec y = (vec)_mm512_rsqrt14_pd((__m512d)z), s = z * y;
+    y += 0.5 * y * (1.0 - s * y);
+    s = z * y;
+    s += 0.5 * y * (z - s * s);
+    const vec d = s + epsilon;
+    vec q = (vec)_mm512_rcp14_pd((__m512d)d);
+    q += q * (1.0 - d * q);
+    const vec result = a * q;
+    return result + q * (a - result * d);
+}
+#else
+static inline vec quotient(vec a, vec z, double epsilon) {
+    for (size_t k = 0; k < LANES; ++k) a[k] /= sqrt(z[k]) + epsilon;
+    return a;
+}
+#endif
+
+/* The entries from p on: the moments in place, and where theta goes. */
+static inline vec moved(const adam_constants *k, vec g, double *m, double *v, vec theta) {
+    const vec m_new = k->beta1 * load(m) + (1.0 - k->beta1) * g;
+    const vec v_new = k->beta2 * load(v) + (1.0 - k->beta2) * (g * g);
+    store(m, m_new);
+    store(v, v_new);
+    return theta - k->rate * (quotient(m_new * k->c1, v_new * k->c2, k->epsilon) + k->decay * theta);
 }
 
-static void move_all(const adam_constants *step, size_t n, const double *restrict grad,
-                     double *restrict m, double *restrict v, double *restrict theta) {
-    const adam_constants k = *step;
-    for (size_t p = 0; p < n; ++p) theta[p] = moved(&k, grad[p], m + p, v + p, theta[p]);
+static void move_all(const adam_constants *k, size_t n, const double *grad, double *m, double *v,
+                     double *theta) {
+    for (size_t p = 0; p < n; p += LANES)
+        store(theta + p, moved(k, load(grad + p), m + p, v + p, load(theta + p)));
 }
 
 /* A frozen entry counts as one without a gradient. Both sides of each choice are computed first, so
  * that the loop has no branches. */
-static void move_trainable(const adam_constants *step, size_t n, const double *restrict grad,
-                           const uint8_t *restrict trainable, double *restrict m, double *restrict v,
-                           double *restrict theta) {
-    const adam_constants k = *step;
-    for (size_t p = 0; p < n; ++p) {
-        const double g = grad[p], old = theta[p];
-        const double new = moved(&k, trainable[p] ? g : 0.0, m + p, v + p, old);
-        theta[p] = trainable[p] ? new : old;
+static void move_trainable(const adam_constants *k, size_t n, const double *grad,
+                           const uint8_t *trainable, double *m, double *v, double *theta) {
+    for (size_t p = 0; p < n; p += LANES) {
+        vec g = load(grad + p);
+        const vec old = load(theta + p);
+        for (size_t j = 0; j < LANES; ++j) g[j] = trainable[p + j] ? g[j] : 0.0;
+        vec new = moved(k, g, m + p, v + p, old);
+        for (size_t j = 0; j < LANES; ++j) new[j] = trainable[p + j] ? new[j] : old[j];
+        store(theta + p, new);
+    }
+}
+
+/* What fills no whole vector goes through copies, so that an entry moves alike wherever it lies. */
+static void move_rest(const adam_constants *k, size_t n, const double *grad, const uint8_t *trainable,
+                      double *m, double *v, double *theta) {
+    double g[LANES] = {0.0}, m_copy[LANES] = {0.0}, v_copy[LANES] = {0.0}, copy[LANES] = {0.0};
+    for (size_t j = 0; j < n; ++j) {
+        g[j] = trainable && !trainable[j] ? 0.0 : grad[j];
+        m_copy[j] = m[j], v_copy[j] = v[j], copy[j] = theta[j];
+    }
+    move_all(k, LANES, g, m_copy, v_copy, copy);
+    for (size_t j = 0; j < n; ++j) {
+        m[j] = m_copy[j], v[j] = v_copy[j];
+        theta[j] = trainable && !trainable[j] ? theta[j] : copy[j];
     }
 }
 
 static void adam(const adam_constants *k, size_t n, const double *grad, const uint8_t *trainable,
                  double *m, double *v, double *theta) {
+    const size_t whole = n / LANES * LANES;
     if (trainable)
-        move_trainable(k, n, grad, trainable, m, v, theta);
+        move_trainable(k, whole, grad, trainable, m, v, theta);
     else
-        move_all(k, n, grad, m, v, theta);
+        move_all(k, whole, grad, m, v, theta);
+    move_rest(k, n - whole, grad + whole, trainable ? trainable + whole : NULL, m + whole, v + whole,
+              theta + whole);
 }
 
 const vector_kernel KAN_KERNEL(vector_kernel) = {.dot = dot,

@@ -129,6 +129,18 @@ static void check_work(const kan_model *m, const model_contract *c) {
                   "grad of parameter %zu is not added to", j);
     assert_same_bits("dx", p.n_x, p.dx, q.dx);
 
+    /* or they are not looked at */
+    fill(q.n_params, NAN, q.grad);
+    fill(q.n_x, NAN, q.dx);
+    kan_model_forward(m, q.batch, q.x, q.y, q.work);
+    alloc_count_begin();
+    kan_model_gradient(m, q.batch, q.x, q.dy, q.grad, q.dx, q.work);
+    cr_assert(eq(sz, alloc_count_end(), 0), "a step that sets the gradient allocates");
+    for (size_t j = 0; j < p.n_params; ++j)
+        cr_assert(q.grad[j] == p.grad[j], "grad of parameter %zu set: %.17g, added to zero: %.17g", j,
+                  q.grad[j], p.grad[j]);
+    assert_same_bits("dx of a gradient that is set", p.n_x, p.dx, q.dx);
+
     assert_same_bits("theta after a step", p.n_params, theta, m->theta);
     pass original = pass_draw(m, c, 6);
     assert_same_bits("x after a step", p.n_x, original.x, q.x);
