@@ -10,6 +10,8 @@
 #include "core/work.h"
 #include "experiments/progress.h"
 #include "kan/grid.h"
+#include "kan/ladder.h"
+#include "mlp/restart.h"
 
 static const double validation_share = 0.2;
 
@@ -228,6 +230,20 @@ static size_t scale_steps(const candidate *c, const problem *p, size_t steps) {
     return (size_t)((double)steps * (double)all / (double)fit + 0.5);
 }
 
+/* A copy of a trained model, whose grids stay where they are. */
+static kan_status copy_model(trained *t, const trained *from, kan_error *error) {
+    const kan_model *copy = from->net ? kan_ladder_family->copy(from->model)
+                                      : kan_restart_family->copy(from->model);
+    if (!copy) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    if (from->net)
+        t->net = kan_ladder_net(copy);
+    else
+        t->mlp = kan_restart_mlp(copy);
+    t->model = t->net ? kan_net_model(t->net) : kan_mlp_model(t->mlp);
+    t->candidate.grid_updates = 0;
+    return KAN_OK;
+}
+
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error) {
     const double cpu = kan_clock_cpu(), wall = kan_clock_wall();
     trained again = {.candidate = t->candidate};
@@ -236,7 +252,8 @@ kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_erro
     train->validation = NULL;
     train->check_every = 0;
     train->steps = scale_steps(&t->candidate, p, train->steps);
-    kan_status status = make_model(&again, p->all, error);
+    kan_status status = train->optimizer == KAN_LM ? copy_model(&again, t, error)
+                                                   : make_model(&again, p->all, error);
     if (status == KAN_OK) status = run(&again, p->all, end, show, error);
     t->report.steps += again.report.steps;
     t->report.evaluations += again.report.evaluations;

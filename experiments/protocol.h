@@ -98,7 +98,8 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
                           kan_error *error);
 
 /* Trains the same model again, from the same start, on all training rows: as many passes over the rows
- * as the best look at the validation rows had come after. The validation metric stays that of the first
+ * as the best look at the validation rows had come after. With Levenberg-Marquardt, whose path turns on the
+ * rows, from where the first training had ended instead. The validation metric stays that of the first
  * training; seconds, steps and evaluations add up. On interruption the model is left as it was. As
  * above. */
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error);
