@@ -9,13 +9,16 @@
 #include "kan/grid.h"
 #include "kan/net_private.h"
 
+/* Cells of a random curve: with more, curves of independent coefficients are no longer smooth. */
+enum { FIRST_CELLS = 3, MOST_RANDOM_CELLS = 12 };
+
 /* The rung where every second generation begins, unless the caller chose the rungs. */
 enum { LATER_RUNG = 2 };
 
 static kan_ladder_config with_defaults(const kan_ladder_config *config) {
     kan_ladder_config c = *config;
     for (size_t r = 0; c.cells[0] == 0 || (r > 0 && r < KAN_LADDER_RUNGS); ++r)
-        c.cells[r] = (size_t)3 << r;
+        c.cells[r] = (size_t)FIRST_CELLS << r;
     if (c.net.degree == 0) c.net.degree = 3;
     if (c.bend == 0.0) c.bend = 0.3;
     if (c.margin == 0.0) c.margin = 0.01;
@@ -94,7 +97,7 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t
                         const kan_dataset *d, kan_model **made, kan_error *error) {
     const kan_ladder_config c = with_defaults(self);
     kan_net_config config = c.net;
-    config.n_cells = c.cells[0];
+    config.n_cells = c.cells[0] <= MOST_RANDOM_CELLS ? c.cells[0] : FIRST_CELLS;
     const bool own_rungs = ((const kan_ladder_config *)self)->cells[0] > 0;
     if (generation % 2 == 1 && !own_rungs) config.n_cells = c.cells[LATER_RUNG];
     kan_random random = kan_random_seed(seed, number);

@@ -4,10 +4,11 @@
  *
  *     coef[b] = (slope g_b + bend N(0, 1)) / sqrt(n_in),    slope ~ N(0, 1) for every edge,
  *
- * with the cells of the first rung, in every second generation those of the third: what has many waves needs more
- * cells before it can be told right from wrong, what has many layers is found more easily with few. (Rungs of
- * the caller's own are always climbed from the first.) Here g_b is the mean of the inner knots of basis function b (Greville's abscissa) brought to [-1, 1]; base
- * weights are zero. Every grid is uniform and lies where the data put its node, so that all cells are in use.
+ * g_b being the mean of the inner knots of basis function b (Greville's abscissa) brought to [-1, 1]; base weights are
+ * zero. It has the cells of the first rung, in every second generation those of the third: what has many waves needs
+ * more cells before it can be told right from wrong, what has many layers is found more easily with few. Rungs of the
+ * caller's own are always climbed from the first, and a first one of more than 12 cells from 3. Every grid is
+ * uniform and lies where the data put its node, so that all cells are in use.
  *
  * A variant is a degree of the splines: the curves of a start are fitted anew in that degree. At the same time the
  * grids of hidden nodes follow their data, most of the way from uniform to quantiles: where samples are few, at the ends

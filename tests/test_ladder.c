@@ -81,7 +81,12 @@ Test(ladder, begins_higher_in_every_second_generation_on_its_own_rungs) {
         kan_ladder_family->describe(m, &n_cells, &degree);
         cr_assert(eq(sz, n_cells, 3));
         kan_ladder_family->release(m);
-        kan_ladder_config free_rungs = config;
+        kan_ladder_config fine = config, free_rungs = config;
+        fine.cells[0] = 200, fine.cells[1] = 0;
+        cr_assert(kan_ladder_family->start(&fine, 1, 2, generation, d, &m, NULL) == KAN_OK);
+        kan_ladder_family->describe(m, &n_cells, &degree);
+        cr_assert(eq(sz, n_cells, 3), "two hundred random coefficients are no smooth curve");
+        kan_ladder_family->release(m);
         free_rungs.cells[0] = 0;
         cr_assert(kan_ladder_family->start(&free_rungs, 1, 2, generation, d, &m, NULL) == KAN_OK);
         kan_ladder_family->describe(m, &n_cells, &degree);
