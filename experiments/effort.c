@@ -11,9 +11,9 @@
 #include "kan/ladder.h"
 #include "mlp/restart.h"
 
-/* Weight of the roughness of a KAN's curves, for standardised targets. Its bias is some 1e-10 of a curve whose
+/* Weight of the roughness of a KAN's curves, for standardised targets. Its bias is some 1e-9 of a curve whose
  * sixth derivative is 1e4, and where a cell has no sample it is all that there is. */
-static const double default_roughness = 1e-11;
+static const double default_roughness = 1e-10;
 
 /* Degrees beside the cubic one that the starts have, where no --degree is given. */
 static const size_t other_degrees[] = {5, 7};

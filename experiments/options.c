@@ -220,7 +220,7 @@ static const entry entries[] = {
     {OPTIONS_TRAINING, "effort", "SECONDS",
      "CPU seconds for one search with all its starts and grids, in place of one training", .kind = REAL,
      .at = AT(effort), .lo = 1e-3, .hi = 1e9},
-    {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-11]",
+    {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-10]",
      .kind = REAL, .at = AT(roughness), .lo = 0, .hi = 1e6},
     {OPTIONS_TRAINING, "seeds", "N", "Number of trainings from different starts", .kind = SIZE,
      .at = AT(seeds), .lo = 1, .hi = 1000},

@@ -46,7 +46,7 @@ static double reached(function *f, const size_t *width, double range, uint64_t s
     kan_dataset *fit = draw_rows(f, 800, width[0], range, 4 * seed),
                 *validation = draw_rows(f, 200, width[0], range, 4 * seed + 1),
                 *test = draw_rows(f, 1000, width[0], range, 4 * seed + 2);
-    const kan_search_options options = {.train = {.optimizer = KAN_LM, .penalty = 1e-11}, .seed = seed};
+    const kan_search_options options = {.train = {.optimizer = KAN_LM, .penalty = 1e-10}, .seed = seed};
     kan_error error = {.message = ""};
     kan_metric metric;
     kan_model *m = kan_search_fit(kan_ladder_family, &ladder, fit, validation, &options, NULL, NULL,
