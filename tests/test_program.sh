@@ -358,45 +358,38 @@ assert len(record["layers"]) >= 4 and len(record["nets"]) == 2 and len(record["t
 END
 fi
 
+# stopped PATTERN ARGUMENTS..: the exit status of a command that is stopped once a line of its output begins with PATTERN
+stopped() {
+    pattern=$1
+    shift
+    "$kan" "$@" >out 2>err &
+    pid=$!
+    for _ in $(seq 200); do
+        grep -q "^$pattern" out && break
+        sleep 0.1
+    done
+    kill -TERM "$pid"
+    wait "$pid"
+}
+
 # a stopped training writes what it has; it has begun when it has said what it trains, and would go on for
 # minutes
-"$kan" train fn:four --rows 40000 --test-count 50 --kan 4,20,20,1 --optimizer lbfgs --steps 10000 \
-    -o stopped.kan --json stopped.json >out 2>err &
-pid=$!
-for _ in $(seq 200); do
-    grep -q '^model' out && break
-    sleep 0.1
-done
-kill -TERM "$pid"
-wait "$pid"
+stopped model train fn:four --rows 40000 --test-count 50 --kan 4,20,20,1 --optimizer lbfgs --steps 10000 \
+    -o stopped.kan --json stopped.json
 ok 'a stopped training exits with 130' [ $? -eq 130 ]
 ok 'and says so in one line' [ "$(grep -c '^kan: interrupted' err)" -eq 1 ]
 ok 'and writes its record' grep -q '"interrupted": true' stopped.json
 accepted predict stopped.kan fn:four -o stopped.csv
 ok 'and a model that can be used' [ "$(wc -l <stopped.csv)" -eq 1001 ]
 
-"$kan" train fn:four --rows 2000 --test-count 50 --kan 4,4,2,1 --effort 600 -o stopped_effort.kan \
-    --json stopped_effort.json >out 2>err &
-pid=$!
-for _ in $(seq 200); do
-    grep -q '^model' out && break
-    sleep 0.1
-done
-kill -TERM "$pid"
-wait "$pid"
+stopped model train fn:four --rows 2000 --test-count 50 --kan 4,4,2,1 --effort 600 -o stopped_effort.kan \
+    --json stopped_effort.json
 ok 'a stopped search exits with 130' [ $? -eq 130 ]
 ok 'and writes its record' grep -q '"interrupted": true' stopped_effort.json
 accepted predict stopped_effort.kan fn:four -o stopped_effort.csv
 
 # ... and so do stopped measurements, which have begun when they have said on what
-"$kan" bench --only layers --json stopped_bench.json >out 2>err &
-pid=$!
-for _ in $(seq 200); do
-    grep -q '^one core' out && break
-    sleep 0.1
-done
-kill -TERM "$pid"
-wait "$pid"
+stopped 'one core' bench --only layers --json stopped_bench.json
 ok 'stopped measurements exit with 130' [ $? -eq 130 ]
 ok 'and write what was finished' grep -q '"interrupted": true' stopped_bench.json
 ok 'with the yardsticks' grep -q '"exp_ns": [0-9]' stopped_bench.json

@@ -18,22 +18,8 @@
 /* An MLP without hidden levels is linear regression; L-BFGS stops where the loss no longer resolves a
  * step, that is at errors of about sqrt(DBL_EPSILON). */
 Test(trainer, lbfgs_finds_the_least_squares_line_of_gsl) {
-    for (int weighted = 0; weighted < 2; ++weighted) {
-        kan_dataset *d = make_data(N, 1);
-        double weights[N], expected[N_IN + 1];
-        for (size_t s = 0; s < N; ++s) weights[s] = 0.5 + (double)(s % 7);
-        if (weighted) d->weight = weights;
-        kan_mlp *line = make_line();
-        kan_report report;
-        cr_assert(eq(int, kan_trainer_fit(kan_mlp_model(line), d, NULL, &report, NULL), KAN_OK));
-        gsl_line(d, expected);
-        for (size_t i = 0; i <= N_IN; ++i)
-            cr_assert(epsilon_eq(dbl, kan_mlp_model(line)->theta[i], expected[i], 1e-7),
-                      "coefficient %zu", i);
-        d->weight = NULL;
-        kan_mlp_free(line);
-        kan_dataset_free(d);
-    }
+    for (int weighted = 0; weighted < 2; ++weighted)
+        check_line(&(kan_train_options){.optimizer = KAN_LBFGS}, weighted, 1e-7);
 }
 
 /* More rows than one block: sums over blocks are the sum over rows. */

@@ -4,7 +4,11 @@
 #ifndef KAN_TESTS_TRAINER_CASES_H
 #define KAN_TESTS_TRAINER_CASES_H
 
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include <math.h>
+#include <stdbool.h>
 
 #include <gsl/gsl_multifit.h>
 
@@ -12,6 +16,7 @@
 #include "kan/net.h"
 #include "mlp/mlp.h"
 #include "train/dataset.h"
+#include "train/trainer.h"
 
 enum { N_IN = 3, N = 300 };
 
@@ -57,6 +62,26 @@ static inline void gsl_line(const kan_dataset *d, double *c) {
     gsl_vector_free(w);
     gsl_matrix_free(cov);
     gsl_matrix_free(x);
+}
+
+/* Trains a line on N rows, weighted or not: every coefficient is GSL's within `tolerance`. */
+static inline kan_outcome check_line(const kan_train_options *options, bool weighted,
+                                     double tolerance) {
+    kan_dataset *d = make_data(N, 1);
+    double weights[N], expected[N_IN + 1];
+    for (size_t s = 0; s < N; ++s) weights[s] = 0.5 + (double)(s % 7);
+    if (weighted) d->weight = weights;
+    kan_mlp *line = make_line();
+    kan_report report;
+    cr_assert(kan_trainer_fit(kan_mlp_model(line), d, options, &report, NULL) == KAN_OK);
+    gsl_line(d, expected);
+    for (size_t i = 0; i <= N_IN; ++i)
+        cr_assert(epsilon_eq(dbl, kan_mlp_model(line)->theta[i], expected[i], tolerance),
+                  "coefficient %zu", i);
+    d->weight = NULL;
+    kan_mlp_free(line);
+    kan_dataset_free(d);
+    return report.outcome;
 }
 
 #endif
