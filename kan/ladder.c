@@ -105,6 +105,7 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t
     kan_net *net = kan_net_alloc(&config);
     if (!net) return kan_status_fail(error, KAN_ENOMEM, "ladder: out of memory");
     for (size_t l = 0; l < net->n_layers; ++l) draw_curves(&net->layers[l], c.bend, &random);
+    if (c.prepare) c.prepare(c.context, net);
     const kan_status status = place(&c, net, d, error);
     if (status != KAN_OK) {
         kan_net_free(net);

@@ -43,6 +43,9 @@ typedef struct kan_ladder_config {
     size_t degrees[KAN_MAX_DEGREE +
                    1]; /* variants beside the degree of net; 0 ends them  [none]            */
     double bend;       /* [0.3] */
+    /* What is to be done to a start before its grids are placed: edges removed, frozen or made symbolic. [NULL] */
+    void (*prepare)(const void *context, kan_net *net);
+    const void *context;
     double margin,
         hidden_margin; /* parts of the width of the data by which grids are wider on either side, those
                                      of inputs and of hidden nodes [0.01, 0.1] */
