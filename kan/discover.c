@@ -53,15 +53,17 @@ static double *columns(const hunt *h, const kan_dataset *d, const kan_expression
 static kan_status measure(const hunt *h, const kan_dataset *d, const kan_expression *e, double *rmse,
                           kan_error *error) {
     double *x = columns(h, d, e), *y = malloc(d->n * sizeof *y), sum = 0.0;
-    if (x && y) {
-        kan_expression_eval_rows(e, d->n, x, y);
+    double *work = malloc((kan_expression_work_size(e) + 1) * sizeof *work);
+    if (x && y && work) {
+        kan_expression_eval_rows(e, d->n, x, y, work);
         for (size_t s = 0; s < d->n; ++s) {
             const double off = y[s] - d->y[s * d->n_out + h->options.target];
             sum += off * off;
         }
         *rmse = isfinite(sum) ? sqrt(sum / (double)d->n) : INFINITY;
     }
-    const bool good = x && y;
+    const bool good = x && y && work;
+    free(work);
     free(x);
     free(y);
     return good ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
@@ -148,7 +150,7 @@ static kan_status polish(const hunt *h, kan_expression *read, kan_formula *f, ka
     kan_expression *e = kan_refit_simplify(read, h->d->n, x, h->y, NULL, &report, error);
     free(x);
     if (!e) return error->status;
-    *f = (kan_formula){.expression = e, .complexity = kan_expression_complexity(e)};
+    *f = (kan_formula){.expression = e, .complexity = (double)kan_expression_n_numbers(e)};
     kan_status status = measure(h, h->d, e, &f->rmse, error);
     if (status == KAN_OK) status = measure(h, h->held, e, &f->validation, error);
     f->to_rounding = f->rmse <= rounding * h->spread;

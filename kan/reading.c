@@ -45,6 +45,19 @@ static void moments(const samples *s, double *mean, double *sd) {
 
 /* ---- candidates ------------------------------------------------------------------------------------ */
 
+/* How large c f becomes beside the spread of the curve. A function far from where it bends, or on a tiny piece of
+ * itself, imitates others: x^2 is 1e6 (1 - cos(x / 700)) to nine digits. */
+static double amplification(const kan_curve *q, const samples *s) {
+    double lo = INFINITY, hi = -INFINITY, far = 0.0;
+    for (size_t j = 0; j < s->n; ++j) {
+        lo = fmin(lo, s->y[j]), hi = fmax(hi, s->y[j]);
+        far = fmax(far, fabs(q->c * q->f->f(q->a * s->t[j] + q->b)));
+    }
+    return far / (hi - lo);
+}
+
+static const double most_amplification = 100.0;
+
 /* Candidates of a part within its error: the simplest of those that are as good as the best one comes first. */
 static kan_status suggest(part *p, const samples *s, double error_of_curve, kan_error *error) {
     kan_curve found[64];
@@ -53,6 +66,10 @@ static kan_status suggest(part *p, const samples *s, double error_of_curve, kan_
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
     if (n == 0) return KAN_OK;
+    size_t n_sound = 0;
+    for (size_t j = 0; j < n; ++j)
+        if (amplification(&found[j], s) <= most_amplification) found[n_sound++] = found[j];
+    n = n_sound > 0 ? n_sound : n;
     const double floor = fmax(error_of_curve, 2.0 * found[0].rmse);
     size_t simplest = 0;
     for (size_t j = 1; j < n; ++j)
