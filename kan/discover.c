@@ -92,6 +92,18 @@ static void keep(hunt *h, const kan_formula *f) {
 
 /* ---- readings ------------------------------------------------------------------------------------- */
 
+/* The numbers of the table's functions stay: the 2 of x^2. They are the only whole and half ones, since fitted numbers
+ * have digits to the last. [n_numbers], NULL without memory. */
+static bool *fixed_numbers(const kan_expression *e) {
+    const size_t n = kan_expression_n_numbers(e);
+    bool *fixed = calloc(n + 1, sizeof *fixed);
+    for (size_t k = 0; fixed && k < n; ++k) {
+        const double value = kan_expression_number_at(e, k);
+        fixed[k] = value != 0.0 && 2.0 * value == rint(2.0 * value) && fabs(value) <= 5.0;
+    }
+    return fixed;
+}
+
 /* The formula of a choice, its constants fitted to all rows; *made = NULL where it cannot be (not finite). */
 static kan_status try_choice(const hunt *h, const reading *r, const size_t *choice,
                              kan_expression **made, double *rmse, kan_error *error) {
@@ -102,9 +114,13 @@ static kan_status try_choice(const hunt *h, const reading *r, const size_t *choi
     free(text);
     if (!e) return error->status;
     double *x = columns(h, h->d, e);
-    kan_status status = x ? KAN_OK : KAN_ENOMEM;
-    kan_refit_report report;
-    if (status == KAN_OK) status = kan_refit(e, h->d->n, x, h->y, NULL, &report, error);
+    bool *fixed = fixed_numbers(e);
+    kan_status status = x && fixed ? KAN_OK : KAN_ENOMEM;
+    kan_refit_report report = {.rmse = INFINITY};
+    const kan_refit_options options = {.fixed = fixed};
+    if (status == KAN_OK)
+        status = kan_refit_expression(e, h->d->n, x, h->y, &options, NULL, &report, error);
+    free(fixed);
     free(x);
     if (status == KAN_OK) {
         *made = e, *rmse = report.rmse;
@@ -142,17 +158,20 @@ static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_express
     return status;
 }
 
-/* Constants with names, the normal form; the formula as it was read where that makes it worse. */
-static kan_status polish(const hunt *h, kan_expression *read, kan_formula *f, kan_error *error) {
-    double *x = columns(h, h->d, read);
-    if (!x) return kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
+/* Constants at values with a name where the data allow it. Takes e over. */
+static kan_status polish(const hunt *h, kan_expression *e, kan_formula *f, kan_error *error) {
+    double *x = columns(h, h->d, e);
+    bool *fixed = fixed_numbers(e);
     kan_refit_report report;
-    kan_expression *e = kan_refit_simplify(read, h->d->n, x, h->y, NULL, &report, error);
+    *f = (kan_formula){.expression = e};
+    kan_status status = x && fixed ? KAN_OK
+                                   : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
+    if (status == KAN_OK) status = kan_refit_round(e, h->d->n, x, h->y, NULL, fixed, &report, error);
+    free(fixed);
     free(x);
-    if (!e) return error->status;
-    *f = (kan_formula){.expression = e, .complexity = (double)kan_expression_n_numbers(e)};
-    kan_status status = measure(h, h->d, e, &f->rmse, error);
+    if (status == KAN_OK) status = measure(h, h->d, e, &f->rmse, error);
     if (status == KAN_OK) status = measure(h, h->held, e, &f->validation, error);
+    f->complexity = kan_expression_complexity(e);
     f->to_rounding = f->rmse <= rounding * h->spread;
     return status;
 }
@@ -166,9 +185,11 @@ static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) 
     if (status == KAN_OK && e) {
         kan_formula f;
         status = polish(h, e, &f, error);
-        if (status == KAN_OK) keep(h, &f);
+        if (status == KAN_OK)
+            keep(h, &f);
+        else
+            kan_expression_free(e);
     }
-    kan_expression_free(e);
     free(choice);
     reading_free(r);
     return status;
