@@ -302,11 +302,17 @@ static bool try_value(refit *q, size_t k, double exact, bool *fixed, double firs
     return false;
 }
 
+/* Standard errors for the choice of exact values. Residuals below 1e-12 of the spread are rounding, which is no measure
+ * of what a number may be: 1e-17 is 0 where the fit cannot tell. */
+static void errors_of_choice(refit *q, double sse, double *standard_error) {
+    estimate_errors(q, fmax(sse, 1e-24 * q->spread * q->spread), standard_error);
+}
+
 /* One pass over the free numbers with values of one kind; memory [2 m]. */
 static void try_kind(refit *q, int kind, bool *fixed, double first, double *sse, double *memory,
                      const kan_refit_options *options) {
     double *standard_error = memory, *saved = memory + q->m;
-    estimate_errors(q, *sse, standard_error);
+    errors_of_choice(q, *sse, standard_error);
     for (size_t k = 0; k < q->m; ++k) {
         if (fixed[k]) continue;
         const double v = kan_expression_number_at(q->e, k);
@@ -315,7 +321,7 @@ static void try_kind(refit *q, int kind, bool *fixed, double first, double *sse,
         double exact;
         if (!exact_value(kind, v, isfinite(error) ? error : 1e300, &exact)) continue;
         if (try_value(q, k, exact, fixed, first, sse, saved, options))
-            estimate_errors(q, *sse, standard_error); /* what was free may be determined now */
+            errors_of_choice(q, *sse, standard_error); /* what was free may be determined now */
     }
 }
 
