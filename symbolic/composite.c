@@ -13,6 +13,8 @@
 #include "symbolic/curve_private.h"
 #include "symbolic/refit.h"
 
+#define TIE 1.5 /* in rmse */
+
 enum { THIN = 80, MAX_INNER = 512, N_KEPT = 4, N_NUMBERS = 6, POLISH_STEPS = 12, MAX_SINES = 256 };
 
 typedef struct job {
@@ -174,8 +176,10 @@ static void start_outside(const job *q, kan_composite *k) {
     k->d = sy / sw - c * sf / sw, k->c = c;
 }
 
-/* Refits the constants that are not absorbed by others, on all samples; rmse infinite where that fails. */
-static kan_status refit(const job *q, const curve_family *g, const curve_family *f, kan_composite *k) {
+/* Refits the constants that are not absorbed by others, on all samples; rmse infinite where that fails. With
+ * `round`, makes as many of them exact as the data allow. */
+static kan_status refit(const job *q, const curve_family *g, const curve_family *f, bool round,
+                        kan_composite *k) {
     kan_error error;
     kan_expression *e = template_of(k->g, k->f, &error);
     if (!e) return error.status;
@@ -196,8 +200,10 @@ static kan_status refit(const job *q, const curve_family *g, const curve_family 
     }
     kan_refit_report report = {0};
     const kan_refit_options options = {.weight = q->weight, .fixed = fixed, .steps = 60};
-    const kan_status status = kan_refit_expression(e, q->n, q->t, q->y, &options, NULL, &report,
-                                                   &error);
+    const kan_status status = round ? kan_refit_round(e, q->n, q->t, q->y, &options, fixed, &report,
+                                                      &error)
+                                    : kan_refit_expression(e, q->n, q->t, q->y, &options, NULL, &report,
+                                                           &error);
     k->rmse = INFINITY;
     if (status == KAN_OK) {
         for (size_t i = 0; i < m; ++i)
@@ -226,7 +232,7 @@ static kan_status fit_pair(const job *q, const kan_function *g, const kan_functi
         kept[at] = k;
     }
     for (size_t i = 0; i < n_kept; ++i) {
-        const kan_status status = refit(q, &outer, &inner, &kept[i]);
+        const kan_status status = refit(q, &outer, &inner, false, &kept[i]);
         if (status != KAN_OK) return status;
         if (kept[i].rmse < best->rmse) *best = kept[i];
     }
@@ -271,6 +277,22 @@ static kan_status take_samples(job *q, kan_error *error) {
     return KAN_OK;
 }
 
+/* Makes the constants exact, where the data allow it, of the pairs that are as good as the best: what they cost
+ * decides between them. */
+static kan_status round_best(const job *q, size_t n, kan_composite *made) {
+    double least = INFINITY;
+    kan_status status = KAN_OK;
+    for (size_t i = 0; i < n; ++i) least = fmin(least, made[i].rmse);
+    for (size_t i = 0; i < n && status == KAN_OK; ++i) {
+        const curve_family outer = kan_curve_family(made[i].g), inner = kan_curve_family(made[i].f);
+        kan_composite rounded = made[i];
+        if (!(made[i].rmse <= TIE * least)) continue;
+        status = refit(q, &outer, &inner, true, &rounded);
+        if (status == KAN_OK && isfinite(rounded.rmse)) made[i] = rounded;
+    }
+    return status;
+}
+
 static size_t choose(const char *const *names, size_t n, const kan_function **rows) {
     for (size_t i = 0; i < n; ++i) rows[i] = kan_function_find(names[i]);
     return n;
@@ -287,7 +309,7 @@ static size_t sort(size_t n, kan_composite *made, size_t max, kan_composite *bes
         made[at] = k;
     }
     for (size_t begin = 0, end; begin < n_made; begin = end) {
-        for (end = begin + 1; end < n_made && made[end].rmse <= 1.5 * made[begin].rmse; ++end) {
+        for (end = begin + 1; end < n_made && made[end].rmse <= TIE * made[begin].rmse; ++end) {
             const kan_composite k = made[end];
             size_t at = end;
             for (; at > begin && k.complexity < made[at - 1].complexity; --at) made[at] = made[at - 1];
@@ -319,6 +341,7 @@ size_t kan_composite_fit(size_t n, const double *t, const double *y, const doubl
     kan_status status = q.made && q.status ? KAN_OK : KAN_ENOMEM;
     if (status == KAN_OK) kan_parallel_for(n_pairs, 1, 1e7 * (double)n_pairs, fit_some, &q);
     for (size_t i = 0; i < n_pairs && status == KAN_OK; ++i) status = q.status[i];
+    if (status == KAN_OK) status = round_best(&q, n_pairs, q.made);
     if (status == KAN_OK)
         n_made = sort(n_pairs, q.made, max, best);
     else

@@ -39,7 +39,7 @@ typedef struct kan_composite_options { /* zero means the default in brackets    
 } kan_composite_options;
 
 /* Fits every pair to n samples, as kan_curve_fit does, and writes the at most max best by rmse to `best`; rmse within
- * a factor 1.5 is a tie, sorted by complexity. Returns how many there are; 0 with an error: KAN_ENOMEM, or KAN_ENONFINITE
+ * a factor 1.5 is a tie, sorted by complexity after kan_refit_round of the constants of the best. Returns how many there are; 0 with an error: KAN_ENOMEM, or KAN_ENONFINITE
  * for a sample that is not finite. Uses threads; the result does not depend on their number. */
 size_t kan_composite_fit(size_t n, const double *t, const double *y, const double *weight,
                          const kan_composite_options *options, size_t max, kan_composite *best,
