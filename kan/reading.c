@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kan/net.h"
+#include "symbolic/curve.h"
 
 /* ---- samples of a curve ---------------------------------------------------------------------------- */
 
@@ -58,28 +59,57 @@ static double amplification(const kan_curve *q, const samples *s) {
 
 static const double most_amplification = 100.0;
 
-/* Candidates of a part within its error: the simplest of those that are as good as the best one comes first. */
-static kan_status suggest(part *p, const samples *s, double error_of_curve, kan_error *error) {
+/* The curves of the table that are no imitations move to the front; how many they are, all where there are none. */
+static size_t keep_sound(const samples *s, size_t n, kan_curve *found) {
+    size_t n_sound = 0;
+    for (size_t j = 0; j < n; ++j)
+        if (amplification(&found[j], s) <= most_amplification) found[n_sound++] = found[j];
+    return n_sound > 0 ? n_sound : n;
+}
+
+static void add_candidate(part *p, const kan_curve *q) {
+    if (p->n == READING_CANDIDATES || !(q->f->cost > 0.0)) return;
+    p->candidate[p->n++] = (kan_composite){
+        .g = q->f, .a = q->a, .b = q->b, .c = q->c, .d = q->d, .rmse = q->rmse};
+}
+
+/* A function of a function, where that is far better than the best single one and the curve is known well enough to
+ * say so. */
+static kan_status suggest_composite(part *p, const samples *s, double least, double known,
+                                    kan_error *error) {
+    double mean, sd;
+    moments(s, &mean, &sd);
+    if (known > 1e-3 * sd || least <= 10.0 * known || least <= 1e-9 * sd) return KAN_OK;
+    kan_error why = {.status = KAN_OK};
+    kan_composite found;
+    const size_t n = kan_composite_fit(s->n, s->t, s->y, NULL, NULL, 1, &found, &why);
+    if (n == 0 && why.status == KAN_ENOMEM)
+        return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
+    if (n == 1 && found.rmse < 0.1 * least) p->candidate[p->n++] = found;
+    return KAN_OK;
+}
+
+/* Candidates of a part, its curve being known to within `known`: the simplest of those that are as good as the best
+ * one comes first. */
+static kan_status suggest(part *p, const samples *s, double known, kan_error *error) {
     kan_curve found[64];
     kan_error why = {.status = KAN_OK};
     size_t n = kan_curve_fit(s->n, s->t, s->y, NULL, NULL, 64, found, &why);
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
     if (n == 0) return KAN_OK;
-    size_t n_sound = 0;
-    for (size_t j = 0; j < n; ++j)
-        if (amplification(&found[j], s) <= most_amplification) found[n_sound++] = found[j];
-    n = n_sound > 0 ? n_sound : n;
-    const double floor = fmax(error_of_curve, 2.0 * found[0].rmse);
+    n = keep_sound(s, n, found);
+    const kan_status status = suggest_composite(p, s, found[0].rmse, known, error);
+    const double as_good = fmax(known, 2.0 * found[0].rmse);
     size_t simplest = 0;
     for (size_t j = 1; j < n; ++j)
-        if (found[j].rmse <= floor && found[j].f->cost > 0.0 &&
+        if (found[j].rmse <= as_good && found[j].f->cost > 0.0 &&
             found[j].f->cost < found[simplest].f->cost)
             simplest = j;
-    p->candidate[p->n++] = found[simplest];
-    for (size_t j = 0; j < n && p->n < READING_CANDIDATES; ++j)
-        if (j != simplest && found[j].f->cost > 0.0) p->candidate[p->n++] = found[j];
-    return KAN_OK;
+    add_candidate(p, &found[simplest]);
+    for (size_t j = 0; j < n; ++j)
+        if (j != simplest) add_candidate(p, &found[j]);
+    return status;
 }
 
 /* ---- what the form's curves are ------------------------------------------------------------------- */
@@ -269,24 +299,39 @@ static void add_applied(text *t, const char *template, const char *inside) {
 }
 
 /* f(a x + b), without what is 1 or 0. */
-static void add_function(text *t, const kan_curve *q, const char *argument) {
+static void add_applied_affine(text *t, const kan_function *f, double a, double b,
+                               const char *argument) {
     text inner = {.s = calloc(1, 1), .capacity = 1};
-    if (q->a == 1.0)
+    if (a == 1.0)
         add(&inner, "%s", argument);
-    else if (q->a == -1.0)
+    else if (a == -1.0)
         add(&inner, "-%s", argument);
     else
-        add(&inner, "(%.17g)*%s", q->a, argument);
-    if (q->b != 0.0) add(&inner, "+(%.17g)", q->b);
+        add(&inner, "(%.17g)*%s", a, argument);
+    if (b != 0.0) add(&inner, "+(%.17g)", b);
     if (inner.s)
-        add_applied(t, q->f->text, inner.s);
+        add_applied(t, f->text, inner.s);
+    else
+        free(t->s), t->s = NULL;
+    free(inner.s);
+}
+
+static void add_function(text *t, const kan_composite *q, const char *argument) {
+    if (!q->f) {
+        add_applied_affine(t, q->g, q->a, q->b, argument);
+        return;
+    }
+    text inner = {.s = calloc(1, 1), .capacity = 1};
+    add_applied_affine(&inner, q->f, q->a, q->b, argument);
+    if (inner.s)
+        add_applied_affine(t, q->g, q->p, q->q, inner.s);
     else
         free(t->s), t->s = NULL;
     free(inner.s);
 }
 
 /* Adds to the constant and the text of a sum what a curve gives; scale goes into c. */
-static void add_curve(text *t, const kan_curve *q, const char *argument, double scale) {
+static void add_curve(text *t, const kan_composite *q, const char *argument, double scale) {
     add(t, "+(%.17g)*", scale * q->c);
     add_function(t, q, argument);
 }
@@ -303,7 +348,7 @@ static void add_product(text *t, const reading *r, size_t k, size_t n_in, const 
     add(t, "+(%.17g)", scale);
     for (size_t i = 0; i < n_in; ++i) {
         if (parts[i].n == 0) continue;
-        const kan_curve *q = &parts[i].candidate[choice[n_in * (k + 1) + i]];
+        const kan_composite *q = &parts[i].candidate[choice[n_in * (k + 1) + i]];
         add(t, "*(");
         add_function(t, q, names[i]);
         if (n_varying > 2 && q->d != 0.0) add(t, "+(%.17g)", q->d / q->c);
@@ -344,11 +389,11 @@ char *reading_formula(const reading *r, const size_t *choice, const char *const 
     const size_t n_in = (r->n_parts - outer) / (r->form.products + 1);
     text z = {.s = calloc(1, 1), .capacity = 1}, y = {.s = calloc(1, 1), .capacity = 1};
     if (outer) {
-        const kan_curve *g = &r->parts[n_in].candidate[choice[n_in]];
+        const kan_composite *g = &r->parts[n_in].candidate[choice[n_in]];
         text inner = {.s = calloc(1, 1), .capacity = 1};
         add_sum(&inner, r, n_in, choice, names, g->a, g->b);
         add(&z, "(%.17g)+(%.17g)*", r->z_shift + r->z_scale * g->d, r->z_scale * g->c);
-        if (inner.s) add_applied(&z, g->f->text, inner.s);
+        if (inner.s) add_applied(&z, g->g->text, inner.s);
         free(inner.s);
     } else {
         add_sum(&z, r, n_in, choice, names, r->z_scale, r->z_shift);

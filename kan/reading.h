@@ -1,7 +1,7 @@
 /* kan/reading.h - private: what the curves of a fitted form may be, and the formula of a choice.
  *
  * A part is one curve of the form: phi of an input, psi of an input in a product, or the outer g. Each has a few
- * candidates c f(a x + b) + d from the table of functions; a choice of one for every part is a formula. What a part
+ * candidates c f(a x + b) + d from the table of functions, or functions of functions where none fits; a choice of one for every part is a formula. What a part
  * is cannot be told from its own curve alone, since several functions come close to it; it is told by the error of
  * the whole formula, after all its constants were fitted again (kan/snap.h).
  *
@@ -10,7 +10,7 @@
 #define KAN_KAN_READING_H
 
 #include "kan/form.h"
-#include "symbolic/curve.h"
+#include "symbolic/composite.h"
 
 enum { READING_CANDIDATES = 6 };
 
@@ -18,10 +18,10 @@ typedef enum part_kind { PART_PHI = 0, PART_PSI, PART_OUTER } part_kind;
 
 typedef struct part {
     part_kind kind;
-    size_t product, input; /* of psi; of phi and psi */
-    size_t n;              /* candidates, the likeliest first; 0: a constant */
-    kan_curve candidate[READING_CANDIDATES];
-    double constant; /* where n is 0 */
+    size_t product, input;                       /* of psi; of phi and psi */
+    size_t n;                                    /* candidates, the likeliest first; 0: a constant */
+    kan_composite candidate[READING_CANDIDATES]; /* f NULL: c g(a x + b) + d */
+    double constant;                             /* where n is 0 */
 } part;
 
 typedef struct reading {
