@@ -30,5 +30,6 @@ int command_predict(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_data(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_formula(int argc, char **argv);
 
 #endif

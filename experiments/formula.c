@@ -108,25 +108,24 @@ static int is_exact(const job *j, const kan_expression *e) {
     for (size_t k = 0; k < j->o.n_ranges; ++k)
         ranges[k] = (generator_range){j->o.ranges[k].name[0] ? j->o.ranges[k].name : NULL,
                                       j->o.ranges[k].lo, j->o.ranges[k].hi};
-    const generator_options options = {.ranges = ranges, .n_ranges = j->o.n_ranges};
-    kan_expression *truth = generator_expression(strchr(j->s.name, ':') + 1, &options, &error);
+    const generator_options made_with = {.ranges = ranges, .n_ranges = j->o.n_ranges};
+    kan_expression *truth = generator_expression(strchr(j->s.name, ':') + 1, &made_with, &error);
     if (!truth) return -1;
     const kan_dataset *d = j->s.train;
-    double *lo = malloc(2 * d->n_in * sizeof *lo), *hi = lo ? lo + d->n_in : NULL;
-    int exact = -1;
-    if (lo) {
-        for (size_t i = 0; i < d->n_in; ++i) {
-            lo[i] = INFINITY, hi[i] = -INFINITY;
-            for (size_t s = 0; s < d->n; ++s) {
-                lo[i] = fmin(lo[i], d->x[s * d->n_in + i]);
-                hi[i] = fmax(hi[i], d->x[s * d->n_in + i]);
-            }
+    kan_agree_range *box = malloc(d->n_in * sizeof *box);
+    kan_agree_report found = {.decided = false};
+    for (size_t i = 0; box && i < d->n_in; ++i) {
+        box[i] = (kan_agree_range){.name = j->names[i], .lo = INFINITY, .hi = -INFINITY};
+        for (size_t s = 0; s < d->n; ++s) {
+            box[i].lo = fmin(box[i].lo, d->x[s * d->n_in + i]);
+            box[i].hi = fmax(box[i].hi, d->x[s * d->n_in + i]);
         }
-        exact = AGREE_CALL(e, truth, d->n_in, (const char *const *)j->names, lo, hi);
     }
-    free(lo);
+    const bool asked = box &&
+                       kan_agree_expressions(e, truth, d->n_in, box, NULL, &found, &error) == KAN_OK;
+    free(box);
     kan_expression_free(truth);
-    return exact;
+    return asked && found.decided ? found.agree : -1;
 }
 
 static json_t *report_text_of(const kan_expression *e, kan_expression_form form) {
@@ -218,9 +217,9 @@ static int run_seed(job *j, size_t k) {
     const uint64_t seed = j->o.seed + k;
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     progress_start(&p, what);
-    const kan_discover_options options = {
+    const kan_discover_options wanted = {
         .seconds = j->o.budget, .seed = seed, .stop = &interrupted, .progress = show, .context = &p};
-    kan_discovery *found = kan_discover(j->s.train, (const char *const *)j->names, &options, &error);
+    kan_discovery *found = kan_discover(j->s.train, (const char *const *)j->names, &wanted, &error);
     progress_end(&p);
     if (!found) return complain(1, "%s: %s", j->s.name, error.message);
     const kan_status status = report(j, seed, found, found->seconds, &error);

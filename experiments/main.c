@@ -23,6 +23,7 @@ static const struct {
     {"train", "train one model and save it", command_train},
     {"predict", "apply a saved model to data", command_predict},
     {"info", "say what is in a saved model", command_info},
+    {"formula", "find the formula behind data", command_formula},
     {"data", "list the data that need no file, or write them", command_data},
     {"bench", "measure how fast all of this is here", command_bench},
 };

@@ -68,6 +68,8 @@ typedef struct options {
     bool has_decay, has_roughness;
     uint64_t seed;
 
+    bool latex, c, sympy; /* how formula prints */
+
     bool quick;
     const char *only, *data; /* of bench */
 
@@ -85,7 +87,9 @@ enum {
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */
-    OPTIONS_BENCH = 256    /* --quick --only --data */
+    OPTIONS_BENCH = 256,   /* --quick --only --data */
+    OPTIONS_SEARCH = 1024, /* --budget --seeds --seed of those of OPTIONS_TRAINING           */
+    OPTIONS_FORMULA = 2048 /* --latex --c --sympy                                            */
 };
 
 typedef struct options_command {
