@@ -91,6 +91,18 @@ kan_expression *kan_expression_copy(const kan_expression *e, kan_error *error);
 kan_expression *kan_expression_substitute(const kan_expression *e, size_t n, const char *const *names,
                                           const kan_expression *const *by, kan_error *error);
 
+/* The normal form. Sums and products are flat and sorted; numbers are added and multiplied; like terms are
+ * collected, powers of one base combined (x*x, sqrt(u)^2, exp(a)*exp(b), (u^2)^0.5 = abs(u)); f(-u) is +-f(u) where f is even
+ * or odd; a number times a sum is multiplied out, and a sum that is one of several factors, or the base of a whole
+ * power, gives its sign and the common divisor of its whole numbers to the product. Functions of whole numbers stay (sqrt(2), log(2)), pi and e too.
+ * Where e was finite the result has the same value but for rounding (and for what overflows on the way); it
+ * may be defined where e was not (x/x). The variables stay those of e, whether they still occur or not. */
+kan_expression *kan_expression_simplify(const kan_expression *e, kan_error *error);
+
+/* d e/d variable i, in normal form, with the variables of e. NULL: KAN_ENOMEM; KAN_EFORMAT for a function whose derivative is
+ * no formula (trigamma, symbolic/special.h). Jumps have the derivative 0. */
+kan_expression *kan_expression_derivative(const kan_expression *e, size_t i, kan_error *error);
+
 /* True where variable i stands anywhere in the formula. */
 bool kan_expression_uses(const kan_expression *e, size_t i);
 
