@@ -154,6 +154,15 @@ static kan_expression *template_of(const kan_function *g, const kan_function *f,
     return kan_expression_parse(whole, error);
 }
 
+/* Phases of periodic functions about 0. */
+static void reduce_phases(kan_composite *k) {
+    bool flipped;
+    k->b = kan_curve_reduce_phase(k->f, k->b, &flipped);
+    if (flipped) k->p = -k->p;
+    k->q = kan_curve_reduce_phase(k->g, k->q, &flipped);
+    if (flipped) k->c = -k->c;
+}
+
 static void count_constants(kan_composite *k) {
     k->complexity = k->g->cost + k->f->cost +
                     0.25 * ((fabs(k->a) != 1.0) + (k->b != 0.0) + (fabs(k->p) != 1.0) + (k->q != 0.0) +
@@ -209,6 +218,7 @@ static kan_status refit(const job *q, const curve_family *g, const curve_family 
         for (size_t i = 0; i < m; ++i)
             if (which[i] < N_NUMBERS) *numbers[which[i]] = kan_expression_number_at(e, i);
         k->rmse = report.rmse, k->unexplained = report.unexplained, k->r2 = 1.0 - report.unexplained;
+        if (!round) reduce_phases(k);
         count_constants(k);
     }
     kan_expression_free(e);

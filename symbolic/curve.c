@@ -169,16 +169,6 @@ static void enter_domain(const fit *q, kan_curve *curve) {
     }
 }
 
-/* b modulo the period, and modulo half of it where f changes only its sign. */
-static void reduce_phase(kan_curve *curve) {
-    const kan_function *f = curve->f;
-    double period = f->period;
-    if (fabs(f->f(0.3 + 0.5 * period) + f->f(0.3)) < 1e-14 * (1.0 + fabs(f->f(0.3))) &&
-        fabs(f->f(0.8 + 0.5 * period) + f->f(0.8)) < 1e-14 * (1.0 + fabs(f->f(0.8))))
-        period *= 0.5;
-    curve->b -= period * floor(curve->b / period + 0.5);
-}
-
 static bool is_finite_beyond(const fit *q, const kan_curve *curve) {
     enum { N = 512 };
     const kan_function *f = curve->f;
@@ -207,7 +197,8 @@ static kan_curve finish(const fit *q, const curve_family *family, const curve_po
     else if (!family->vary_b)
         curve.b = 0.0;
     if (curve.a < 0.0 && !family->both_signs) curve.a = -curve.a, curve.b = -curve.b;
-    if (family->f->period > 0.0) reduce_phase(&curve);
+    bool flipped; /* c follows: it is solved for below */
+    curve.b = kan_curve_reduce_phase(family->f, curve.b, &flipped);
     if (isfinite(family->f->lo) || isfinite(family->f->hi)) enter_domain(q, &curve);
     solve(q, &curve, F);
     if (!isfinite(curve.rmse)) return curve;

@@ -38,6 +38,10 @@ typedef struct curve_point {
 
 curve_family kan_curve_family(const kan_function *f);
 
+/* b modulo the period, about 0; modulo half of it where f(x + period/2) is -f(x), flipped saying whether f changed
+ * its sign. b itself where f has no period. */
+double kan_curve_reduce_phase(const kan_function *f, double b, bool *flipped);
+
 /* The sum of w r^2 of v ~ c F + d with the best c and d, written where not NULL; infinite where an F is not
  * finite. v has mean 0. */
 double kan_curve_project(const curve_samples *s, const double *F, double *c, double *d);

@@ -79,6 +79,17 @@ curve_family kan_curve_family(const kan_function *f) {
     return family;
 }
 
+double kan_curve_reduce_phase(const kan_function *f, double b, bool *flipped) {
+    *flipped = false;
+    if (!(f->period > 0.0)) return b;
+    bool antisymmetric = true; /* f(x + period/2) = -f(x) */
+    for (size_t i = 0; i < N_TRIALS; ++i)
+        antisymmetric &= fabs(f->f(TRIALS[i] + 0.5 * f->period) + f->f(TRIALS[i])) < 1e-14;
+    const double period = antisymmetric ? 0.5 * f->period : f->period, turns = floor(b / period + 0.5);
+    *flipped = antisymmetric && fmod(turns, 2.0) != 0.0;
+    return b - period * turns;
+}
+
 /* ---- a search in progress -------------------------------------------------------------------- */
 
 typedef struct search {
