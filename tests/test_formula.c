@@ -138,3 +138,94 @@ Test(formula, survives_failing_allocations) {
     cr_assert(gt(sz, alloc_fail_every(attempt_formula, net), 10));
     kan_net_free(net);
 }
+
+/* ---- networks of expressions -------------------------------------------------------------------- */
+
+typedef struct example {
+    const char *text;
+    size_t n_levels; /* of the net that computes it */
+} example;
+
+static const example examples[] = {
+    {"a", 2},
+    {"2.385", 2},
+    {"-3*a + 0.5", 2},
+    {"exp(sin(pi*a) + e^2)", 4},
+    {"a*e", 2},
+    {"2*a*e*pi", 2},
+    {"a/e", 2},
+    {"1/(a + 3*e)", 3},
+    {"sqrt((a - e)^2 + (pi - x_1)^2)", 4},
+    {"(a + e)/(1 + a*e)", 3},
+    {"sin(2*(log(a) + log(e)))", 3},
+    {"sin(a) + a^2 + 3*a", 3},
+    {"sin(a)*sin(a) + cos(a)^2", 3},
+    {"a^7 + e^-6 + pi^0 + x_1^0.7", 3},
+    {"a^e", 3},
+    {"2^a - 3", 2},
+    {"pow(a, 1.5)*hypot(e, pi)", 3},
+    {"a*e*pi*x_1 + 3", 3},
+    {"tanh(exp(a*e) - 1/(pi*pi)) + a", 4},
+    {"((((a*e + 1)*pi + 1)*x_1 + 1)*a + 1)*e", 6},
+    {"0*a + e", 2},
+    {"exp(-(a-e)^2/2)/sqrt(2*3.141592653589793)", 4},
+};
+
+static void assert_net_is(const example *example, const char *const *letters) {
+    kan_random random = kan_random_seed(7, 3);
+    kan_error error = {KAN_OK, ""};
+    kan_expression *e = kan_expression_parse_with(example->text, MOST_IN, letters, &error);
+    cr_assert(e != NULL, "%s: %s", example->text, error.message);
+    kan_net *net = kan_net_from_expression(e, MOST_IN, letters, &error);
+    cr_assert(net != NULL, "%s: %s", example->text, error.message);
+    cr_expect(eq(sz, kan_net_n_layers(net) + 1, example->n_levels), "%s", example->text);
+    double x[N * MOST_IN], y[N];
+    for (size_t j = 0; j < N * MOST_IN; ++j) x[j] = draw(&random, 0.2, 2.1);
+    net_forward(net, N, x, y);
+    for (size_t s = 0; s < N; ++s) {
+        const double expected = eval_named(e, MOST_IN, letters, x + s * MOST_IN);
+        cr_assert(epsilon_eq(dbl, y[s], expected, 1e-13 * fmax(1.0, fabs(expected))), "%s",
+                  example->text);
+    }
+    kan_expression *again;
+    cr_assert(kan_net_formula(net, 0, letters, &again, &error) == KAN_OK, "%s", error.message);
+    for (size_t s = 0; s < N; ++s)
+        cr_assert(epsilon_eq(dbl, y[s], eval_named(again, MOST_IN, letters, x + s * MOST_IN),
+                             1e-13 * fmax(1.0, fabs(y[s]))));
+    kan_expression_free(again), kan_net_free(net), kan_expression_free(e);
+}
+
+Test(formula, becomes_a_network_that_computes_it) {
+    for (size_t j = 0; j < sizeof examples / sizeof *examples; ++j)
+        assert_net_is(&examples[j], letters);
+}
+
+Test(formula, that_is_no_network_is_refused) {
+    static const char *const bad[] = {
+        "atan2(a, e)",
+        "a + b",
+        "sin(cos(sin(cos(sin(cos(sin(cos(sin(cos(sin(cos(sin(cos(sin(cos(sin(a)))))))))))))))))",
+    };
+    for (size_t j = 0; j < sizeof bad / sizeof *bad; ++j) {
+        kan_error error = {KAN_OK, ""};
+        kan_expression *e = kan_expression_parse_with(bad[j], MOST_IN, letters, &error);
+        cr_assert(e != NULL, "%s", error.message);
+        cr_assert(kan_net_from_expression(e, MOST_IN, letters, &error) == NULL, "%s", bad[j]);
+        cr_assert(eq(int, (int)error.status, KAN_ECONFIG), "%s", bad[j]);
+        kan_expression_free(e);
+    }
+}
+
+static kan_status attempt_net(void *context) {
+    kan_error error = {KAN_OK, ""};
+    kan_net *net = kan_net_from_expression(context, MOST_IN, letters, &error);
+    kan_net_free(net);
+    return net ? KAN_OK : error.status;
+}
+
+Test(formula, becomes_a_network_or_nothing_when_allocations_fail) {
+    kan_expression *e = kan_expression_parse_with("tanh(exp(a*e) - 1/pi) + a + sin(a)", MOST_IN,
+                                                  letters, NULL);
+    cr_assert(gt(sz, alloc_fail_every(attempt_net, e), 20));
+    kan_expression_free(e);
+}
