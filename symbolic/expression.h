@@ -94,6 +94,29 @@ kan_expression *kan_expression_substitute(const kan_expression *e, size_t n, con
 /* True where variable i stands anywhere in the formula. */
 bool kan_expression_uses(const kan_expression *e, size_t i);
 
+/* ---- written out ----------------------------------------------------------------------------------- */
+
+typedef enum kan_expression_form {
+    KAN_EXPRESSION_TEXT, /* of the grammar above: parses back to an expression of the same values, to the bit */
+    KAN_EXPRESSION_C99, /* an expression of doubles for a file that includes <math.h>                        */
+    KAN_EXPRESSION_LATEX, /* for math mode                                                                     */
+    KAN_EXPRESSION_SYMPY, /* for sympy.sympify; whole numbers stay whole, symbols are the variables' names     */
+    KAN_EXPRESSION_JSON /* nested: 2.5, {"variable": "x"}, {"constant": "pi"}, {"op": "+", "args": [.., ..]}, */
+} kan_expression_form; /* also "-", "*", "/", "^", "neg"; {"call": "sin", "args": [..]}                     */
+
+/* The formula in that form, to be freed with free(). Numbers have as few digits as read back to the same bits. C: sign,
+ * step, relu, silu and sinc repeat their argument; names of variables are taken as they are, so they should be none of
+ * C's. NULL: KAN_ENOMEM, or KAN_EFORMAT for a function that C has not (digamma, trigamma, symbolic/special.h). */
+char *kan_expression_print(const kan_expression *e, kan_expression_form form, kan_error *error);
+
+/* The same with numbers rounded to `digits` (1..17) significant ones, for people; 0: as above. */
+char *kan_expression_print_digits(const kan_expression *e, kan_expression_form form, size_t digits,
+                                  kan_error *error);
+
+/* The sum over the tree: 1 for a number, a constant, a variable, an operator or a sign; kan_function's cost for a
+ * function of one variable, 2 for one of two. */
+double kan_expression_complexity(const kan_expression *e);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
