@@ -86,6 +86,7 @@ static kan_status move_grid(kan_net *net, size_t l, size_t i, const double *knot
     double *cells = kan_work_alloc(kan_basis_cells_size(a->degree, a->n_cells)),
            *new_coef = kan_work_alloc(n_coef);
     kan_status status = KAN_ENOMEM;
+    net_swap_kept(net, l, i); /* splines that are set aside move along */
     if (!cells || !new_coef) goto done;
     status = kan_basis_build(a->degree, a->n_cells, knots, cells, error);
     if (status != KAN_OK) goto done;
@@ -96,6 +97,7 @@ static kan_status move_grid(kan_net *net, size_t l, size_t i, const double *knot
     clear_removed(net, l, i);
     net_copy_grid(net, l, i, &moved);
 done:
+    net_swap_kept(net, l, i);
     kan_work_free(new_coef);
     kan_work_free(cells);
     return status == KAN_ENOMEM ? kan_status_fail(error, status, "grid: out of memory") : status;
@@ -113,7 +115,7 @@ static kan_status push_forward(const kan_net *net, size_t l, size_t n, const dou
     if (!memory || !sub) goto done;
     for (size_t begin = 0; begin < n; begin += block) {
         const size_t size = n - begin < block ? n - begin : block;
-        layer_forward(a, size, x + begin * a->n_in, sub, memory);
+        net_layer_forward(net, l, size, x + begin * a->n_in, sub, memory, NULL);
         net_multiply(&net->config, l + 1, size, sub, y + begin * n_nodes);
     }
     status = KAN_OK;
@@ -260,6 +262,7 @@ static void adopt(kan_net *net, const kan_net *from) {
         memcpy(a->theta, from->layers[l].theta, a->n_in * layer_input_size(a) * sizeof *a->theta);
         for (size_t i = 0; i < a->n_in; ++i) net_copy_grid(net, l, i, &from->layers[l].basis[i]);
     }
+    if (net->n_symbolic > 0) memcpy(net->kept, from->kept, net->n_spline * sizeof *net->kept);
 }
 
 /* On a copy, so that a failure half-way leaves the net as it was. */
@@ -360,8 +363,8 @@ static void copy_trainable(const kan_net *net, kan_net *fine, size_t l) {
         }
 }
 
-/* The net on other grids, in splines of another degree: config has n_cells and degree. */
-static kan_net *express(const kan_net *net, const kan_net_config *config, kan_error *error) {
+/* A net of splines on other grids, in another degree: config has n_cells and degree. */
+static kan_net *express_splines(const kan_net *net, const kan_net_config *config, kan_error *error) {
     kan_net *fine = net_alloc_empty(config);
     kan_status status = fine ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
     for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) {
@@ -372,6 +375,23 @@ static kan_net *express(const kan_net *net, const kan_net_config *config, kan_er
     }
     if (status == KAN_OK) return fine;
     kan_net_free(fine);
+    return NULL;
+}
+
+/* The same of any net: its splines with those that are set aside, and then its symbolic edges. */
+static kan_net *express(const kan_net *net, const kan_net_config *config, kan_error *error) {
+    if (net->n_symbolic == 0) return express_splines(net, config, error);
+    kan_net *splines = kan_net_copy(net), *fine = NULL;
+    while (splines && splines->n_symbolic > 0)
+        kan_net_unset_symbolic(splines, splines->symbolic[0].edge);
+    if (!splines)
+        kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
+    else
+        fine = express_splines(splines, config, error);
+    kan_net_free(splines);
+    if (!fine || net_transfer_symbolic(net, fine) == KAN_OK) return fine;
+    kan_net_free(fine);
+    kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
     return NULL;
 }
 

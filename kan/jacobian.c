@@ -7,13 +7,15 @@
  *
  * so a sample needs values and slopes once, and then each output one way back through the layers, which is
  * d alone. Input i of a layer owns two runs: (degree + 1) n_out coefficients from `first` on, and n_out base
- * weights.
+ * weights. The parameters of all symbolic edges are one run more, the last; layers whose edges are all
+ * symbolic or removed have no others.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
 #include "core/parallel.h"
 #include "kan/net_private.h"
+#include "kan/symbolic_edges.h"
 
 enum { CHUNK = 32 }; /* samples that go through the layers together */
 
@@ -22,6 +24,7 @@ typedef struct layer_trace {
     double *values;         /* [n_in][CHUNK][degree+1]  B                                     */
     double *base, *d_base;  /* [n_in][CHUNK]            b, b'                                 */
     double *slopes;         /* [n_in][CHUNK][n_out]     phi', of all layers but the first     */
+    double *symbolic;       /* [n_symbolic][CHUNK][4]   d phi/d(a, b, c, d)                   */
     double *sub, *nodes;    /* [CHUNK][..]              outputs of the layer, and their nodes */
     size_t at, runs_before; /* of the layer in a row of values, and in the list of runs       */
 } layer_trace;
@@ -29,6 +32,7 @@ typedef struct layer_trace {
 typedef struct chunk {
     layer_trace layers[KAN_MAX_LEVELS - 1];
     double *d_nodes, *d_sub;    /* [widest level] */
+    size_t symbolic_at;         /* where symbolic edges begin in a row of values */
     size_t width, n_runs, size; /* of a row; of a sample; of all this in doubles */
 } chunk;
 
@@ -53,18 +57,23 @@ static chunk lay_out(const kan_net *net, double *memory) {
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
         const size_t rows = a->degree + 1, n_nodes = net_n_nodes(&net->config, l + 1);
+        const size_t n_splines = net->idle[l] ? 0 : a->n_in,
+                     n_symbolic = net->before[l + 1] - net->before[l];
         layer_trace *t = &c.layers[l];
-        t->values = take(memory, &c.size, a->n_in * CHUNK * rows);
-        t->base = take(memory, &c.size, a->n_in * CHUNK);
-        t->d_base = take(memory, &c.size, a->n_in * CHUNK);
+        t->values = take(memory, &c.size, n_splines * CHUNK * rows);
+        t->base = take(memory, &c.size, n_splines * CHUNK);
+        t->d_base = take(memory, &c.size, n_splines * CHUNK);
+        t->symbolic = take(memory, &c.size, n_symbolic * CHUNK * SYMBOLIC_PARAMS);
         t->slopes = take(memory, &c.size, l > 0 ? a->n_in * CHUNK * a->n_out : 0);
         t->sub = take(memory, &c.size, CHUNK * a->n_out);
         t->nodes = take(memory, &c.size, CHUNK * n_nodes);
-        t->at = c.width, c.width += a->n_in * (rows + 1) * a->n_out;
-        t->runs_before = c.n_runs, c.n_runs += 2 * a->n_in;
+        t->at = c.width, c.width += n_splines * (rows + 1) * a->n_out;
+        t->runs_before = c.n_runs, c.n_runs += 2 * n_splines;
         if (a->n_out > widest) widest = a->n_out;
         if (a->n_in > widest) widest = a->n_in;
     }
+    c.symbolic_at = c.width, c.width += SYMBOLIC_PARAMS * net->n_symbolic;
+    c.n_runs += net->n_symbolic > 0;
     c.d_nodes = take(memory, &c.size, widest);
     c.d_sub = take(memory, &c.size, widest);
     return c;
@@ -74,12 +83,14 @@ size_t net_jacobian_runs(const void *self, size_t *lengths) {
     const kan_net *net = self;
     size_t n = 0;
     for (size_t l = 0; l < net->n_layers; ++l)
-        for (size_t i = 0; i < net->layers[l].n_in; ++i, n += 2) {
+        for (size_t i = 0; i < net->layers[l].n_in && !net->idle[l]; ++i, n += 2) {
             if (!lengths) continue;
             lengths[n] = (net->layers[l].degree + 1) * net->layers[l].n_out;
             lengths[n + 1] = net->layers[l].n_out;
         }
-    return n;
+    if (net->n_symbolic == 0) return n;
+    if (lengths) lengths[n] = SYMBOLIC_PARAMS * net->n_symbolic;
+    return n + 1;
 }
 
 size_t net_jacobian_work_size(const void *self, size_t batch) {
@@ -101,9 +112,9 @@ static void add_input(const layer *a, const double *coef, const double *weights,
     }
 }
 
-/* Outputs of layer l for n samples x [n][n_in], their runs, and what the way back needs. */
-static void forward_layer(const kan_net *net, size_t l, size_t n, const double *x, const layer_trace *t,
-                          size_t n_runs, uint32_t *starts) {
+/* Outputs of the splines of layer l for n samples x [n][n_in], their runs, and what the way back needs. */
+static void forward_splines(const kan_net *net, size_t l, size_t n, const double *x,
+                            const layer_trace *t, size_t n_runs, uint32_t *starts) {
     const layer *a = &net->layers[l];
     const size_t n_out = a->n_out, rows = a->degree + 1;
     memset(t->sub, 0, n * n_out * sizeof *t->sub);
@@ -126,6 +137,18 @@ static void forward_layer(const kan_net *net, size_t l, size_t n, const double *
     }
 }
 
+static void forward_layer(const kan_net *net, size_t l, size_t n, const double *x, const layer_trace *t,
+                          size_t n_runs, uint32_t *starts) {
+    const layer *a = &net->layers[l];
+    if (!net->idle[l]) {
+        forward_splines(net, l, n, x, t, n_runs, starts);
+    } else {
+        symbolic_start(net, l, n, x, t->sub);
+        if (l > 0) memset(t->slopes, 0, a->n_in * CHUNK * a->n_out * sizeof *t->slopes);
+    }
+    symbolic_jacobian(net, l, n, CHUNK, x, t->sub, t->symbolic, l > 0 ? t->slopes : NULL);
+}
+
 /* ---- the way back ------------------------------------------------------------------------------- */
 
 /* The part of a row that layer l has, sample s of the chunk, from d [n_out] of its outputs. */
@@ -140,6 +163,16 @@ static void write_row(const layer *a, const layer_trace *t, size_t s, const doub
     }
 }
 
+/* And that of its symbolic edges. */
+static void write_symbolic(const kan_net *net, size_t l, const layer_trace *t, size_t s,
+                           const double *restrict d, double *restrict row) {
+    row += SYMBOLIC_PARAMS * net->before[l];
+    for (size_t k = net->before[l]; k < net->before[l + 1]; ++k) {
+        const double *entries = t->symbolic + ((k - net->before[l]) * CHUNK + s) * SYMBOLIC_PARAMS;
+        for (size_t j = 0; j < SYMBOLIC_PARAMS; ++j) *row++ = entries[j] * d[net->symbolic[k].edge.out];
+    }
+}
+
 /* The whole row of output o of sample s. */
 static void backward_row(const kan_net *net, const chunk *c, size_t s, size_t o, double *row) {
     memset(c->d_nodes, 0, net->model.n_out * sizeof *c->d_nodes);
@@ -148,7 +181,8 @@ static void backward_row(const kan_net *net, const chunk *c, size_t s, size_t o,
         const layer *a = &net->layers[l];
         const layer_trace *t = &c->layers[l];
         net_multiply_backward(&net->config, l + 1, 1, t->sub + s * a->n_out, c->d_nodes, c->d_sub);
-        write_row(a, t, s, c->d_sub, row + t->at);
+        if (!net->idle[l]) write_row(a, t, s, c->d_sub, row + t->at);
+        write_symbolic(net, l, t, s, c->d_sub, row + c->symbolic_at);
         for (size_t i = 0; l > 0 && i < a->n_in; ++i) {
             const double *slopes = t->slopes + (i * CHUNK + s) * a->n_out;
             double sum = 0.0;
@@ -170,6 +204,8 @@ static void run_chunk(void *context, size_t begin, size_t end) {
         net_multiply(&net->config, l + 1, n, t->sub, t->nodes);
         nodes = t->nodes;
     }
+    for (size_t s = begin; net->n_symbolic > 0 && s < end; ++s)
+        p->starts[(s + 1) * c.n_runs - 1] = (uint32_t)net->n_spline;
     memcpy(p->y + begin * n_out, nodes, n * n_out * sizeof *nodes);
     for (size_t s = 0; s < n; ++s)
         for (size_t o = 0; o < n_out; ++o)
@@ -182,6 +218,7 @@ void net_jacobian(const void *self, size_t batch, const double *x, double *y, ui
     const chunk c = lay_out(net, NULL);
     pass p = {.net = net, .x = x, .y = y, .values = values, .work = work, .starts = starts};
     p.chunk_size = c.size;
-    const double cost = (double)batch * (double)c.width * (double)(net->model.n_out + 4);
+    const double cost = (double)batch * ((double)c.width * (double)(net->model.n_out + 4) +
+                                         20.0 * (double)net->n_symbolic);
     kan_parallel_for(batch, CHUNK, cost, run_chunk, &p);
 }

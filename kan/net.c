@@ -13,6 +13,7 @@
 #include "kan/init.h"
 #include "kan/net_private.h"
 #include "kan/penalty.h"
+#include "kan/symbolic_edges.h"
 #include "splines/spline.h"
 
 /* ---- configuration ------------------------------------------------------------------------------ */
@@ -131,7 +132,9 @@ typedef struct layout {
     double *nodes[KAN_MAX_LEVELS]; /* [batch][n_nodes] of the hidden levels                         */
     double *d_nodes, *d_sub;       /* [batch][widest level] gradients on their way down             */
     double *d_below;
-    size_t size; /* doubles */
+    double *values;   /* [n_symbolic][batch] f of the symbolic edges        */
+    double *partials; /* of their gradients, see kan/symbolic_edges.h       */
+    size_t size;      /* doubles */
 } layout;
 
 static bool multiplies(const kan_net *net, size_t level) {
@@ -149,7 +152,8 @@ static layout lay_out(const kan_net *net, size_t batch, double *work) {
     layout w = {.size = 0};
     size_t widest = 0;
     for (size_t l = 0; l < net->n_layers; ++l) {
-        w.traces[l] = take(work, &w.size, layer_trace_size(&net->layers[l], batch));
+        const size_t size = net->idle[l] ? 0 : layer_trace_size(&net->layers[l], batch);
+        w.traces[l] = take(work, &w.size, size);
     }
     for (size_t level = 1; level <= net->n_layers; ++level) {
         const size_t n_sub = net_n_sub(&net->config, level), n_nodes = net_n_nodes(&net->config, level);
@@ -160,6 +164,8 @@ static layout lay_out(const kan_net *net, size_t batch, double *work) {
     w.d_nodes = take(work, &w.size, batch * widest);
     w.d_below = take(work, &w.size, batch * widest);
     w.d_sub = take(work, &w.size, batch * widest);
+    w.values = take(work, &w.size, net->n_symbolic * batch);
+    w.partials = take(work, &w.size, symbolic_partials_size(net, batch));
     return w;
 }
 
@@ -167,42 +173,20 @@ static size_t work_size(const void *self, size_t batch) {
     return lay_out(self, batch, NULL).size;
 }
 
-void net_multiply(const kan_net_config *config, size_t level, size_t batch, const double *sub,
-                  double *y) {
-    const size_t n_add = config->width[level], n_mult = config->mult[level],
-                 arity = config->arity[level];
-    for (size_t s = 0; s < batch; ++s) {
-        for (size_t o = 0; o < n_add; ++o) *y++ = *sub++;
-        for (size_t m = 0; m < n_mult; ++m, sub += arity) {
-            double product = sub[0];
-            for (size_t a = 1; a < arity; ++a) product *= sub[a];
-            *y++ = product;
-        }
-    }
-}
-
-/* Not y / factor: a factor may be 0. */
-void net_multiply_backward(const kan_net_config *config, size_t level, size_t batch, const double *sub,
-                           const double *d_y, double *d_sub) {
-    const size_t n_add = config->width[level], n_mult = config->mult[level],
-                 arity = config->arity[level];
-    for (size_t s = 0; s < batch; ++s) {
-        for (size_t o = 0; o < n_add; ++o, ++sub) *d_sub++ = *d_y++;
-        for (size_t m = 0; m < n_mult; ++m, sub += arity, ++d_y)
-            for (size_t a = 0; a < arity; ++a) {
-                double others = *d_y;
-                for (size_t b = 0; b < arity; ++b)
-                    if (b != a) others *= sub[b];
-                *d_sub++ = others;
-            }
-    }
+void net_layer_forward(const kan_net *net, size_t l, size_t batch, const double *x, double *y,
+                       double *trace, double *values) {
+    if (net->idle[l])
+        symbolic_start(net, l, batch, x, y);
+    else
+        layer_forward(&net->layers[l], batch, x, y, trace);
+    if (net->before[l] < net->before[l + 1]) symbolic_forward(net, l, batch, x, y, values);
 }
 
 /* Values of the nodes of level l + 1 from those of level l. */
 static void forward_level(const kan_net *net, size_t l, size_t batch, const double *x, double *y,
                           layout *w) {
     double *sub = multiplies(net, l + 1) ? w->sub[l + 1] : y;
-    layer_forward(&net->layers[l], batch, x, sub, w->traces[l]);
+    net_layer_forward(net, l, batch, x, sub, w->traces[l], w->values);
     if (sub != y) net_multiply(&net->config, l + 1, batch, sub, y);
 }
 
@@ -214,9 +198,23 @@ static void forward(const void *self, size_t batch, const double *x, double *y, 
                       l + 1 == net->n_layers ? y : w.nodes[l + 1], &w);
 }
 
-/* The traces hold all that is needed of x. */
-static void backward_pass(const kan_net *net, size_t batch, const double *dy, bool set, double *grad,
-                          double *dx, double *work) {
+/* The way back through one layer. The traces hold what splines need of x [batch][n_in]. */
+static void backward_layer(const kan_net *net, size_t l, size_t batch, const double *x,
+                           const double *d_sub, bool set, double *grad, double *dx, const layout *w) {
+    const layer *a = &net->layers[l];
+    double *own = grad + (a->theta - net->model.theta);
+    if (!net->idle[l]) {
+        layer_backward(a, batch, d_sub, w->traces[l], set, own, dx);
+    } else {
+        if (set) memset(own, 0, a->n_in * layer_input_size(a) * sizeof *own);
+        if (dx) memset(dx, 0, batch * a->n_in * sizeof *dx);
+    }
+    if (net->before[l] < net->before[l + 1])
+        symbolic_backward(net, l, batch, x, d_sub, w->values, w->partials, set, grad, dx);
+}
+
+static void backward_pass(const kan_net *net, size_t batch, const double *x, const double *dy, bool set,
+                          double *grad, double *dx, double *work) {
     layout w = lay_out(net, batch, work);
     const double *d_nodes = dy;
     for (size_t l = net->n_layers; l-- > 0;) {
@@ -226,8 +224,7 @@ static void backward_pass(const kan_net *net, size_t batch, const double *dy, bo
             d_sub = w.d_sub;
         }
         double *below = l > 0 ? w.d_below : dx;
-        layer_backward(&net->layers[l], batch, d_sub, w.traces[l], set,
-                       grad + (net->layers[l].theta - net->model.theta), below);
+        backward_layer(net, l, batch, l > 0 ? w.nodes[l] : x, d_sub, set, grad, below, &w);
         /* what was computed below becomes what is read next */
         w.d_below = w.d_nodes, w.d_nodes = below;
         d_nodes = below;
@@ -236,14 +233,12 @@ static void backward_pass(const kan_net *net, size_t batch, const double *dy, bo
 
 static void backward(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work) {
-    (void)x;
-    backward_pass(self, batch, dy, false, grad, dx, work);
+    backward_pass(self, batch, x, dy, false, grad, dx, work);
 }
 
 static void gradient(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work) {
-    (void)x;
-    backward_pass(self, batch, dy, true, grad, dx, work);
+    backward_pass(self, batch, x, dy, true, grad, dx, work);
 }
 
 static const kan_model_ops ops = {.name = "kan",
@@ -260,14 +255,17 @@ static const kan_model_ops ops = {.name = "kan",
 
 /* ---- construction ------------------------------------------------------------------------------- */
 
-/* Points the layers into net->memory: theta of all layers first, then their knots and cells. */
+/* Points the layers into net->memory: theta first, of all layers and of symbolic edges, then knots and
+ * cells. */
 static void bind_layers(kan_net *net) {
     double *at = net->memory;
+    net->model.theta = at;
     kan_basis *basis = net->bases;
     for (size_t l = 0; l < net->n_layers; ++l) {
         net->layers[l].theta = at;
         at += net->layers[l].n_in * layer_input_size(&net->layers[l]);
     }
+    at += SYMBOLIC_PARAMS * net->room;
     for (size_t l = 0; l < net->n_layers; ++l) {
         layer *a = &net->layers[l];
         a->knots = at, at += a->n_in * kan_knots_count(a->degree, a->n_cells);
@@ -277,7 +275,7 @@ static void bind_layers(kan_net *net) {
 }
 
 static size_t memory_size(const kan_net *net) {
-    size_t n = net->model.n_params;
+    size_t n = net->n_spline + SYMBOLIC_PARAMS * net->room;
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
         n += a->n_in *
@@ -294,14 +292,13 @@ static kan_status alloc_memory(kan_net *net) {
         n_bases += a->n_in;
         net->edges[l] = malloc(a->n_in * a->n_out);
         if (!net->edges[l]) return KAN_ENOMEM;
-        memset(net->edges[l], 1, a->n_in * a->n_out);
+        memset(net->edges[l], EDGE_SPLINE, a->n_in * a->n_out);
     }
     net->memory = kan_work_alloc(memory_size(net));
     net->bases = calloc(n_bases, sizeof *net->bases);
     net->trainable = malloc(net->model.n_params);
     if (!net->memory || !net->bases || !net->trainable) return KAN_ENOMEM;
     memset(net->trainable, 1, net->model.n_params);
-    net->model.theta = net->memory;
     net->model.trainable = net->trainable;
     bind_layers(net);
     return KAN_OK;
@@ -325,6 +322,41 @@ void net_copy_grid(kan_net *net, size_t l, size_t i, const kan_basis *from) {
     memcpy(knots, from->knots, n_knots * sizeof *knots);
     memcpy(cells, from->cells, n_cells * sizeof *cells);
     a->basis[i] = kan_basis_view(a->degree, a->n_cells, knots, cells);
+}
+
+/* Splines that are set aside have places from the first symbolic edge on. */
+static kan_status reserve_kept(kan_net *net) {
+    if (!net->kept) net->kept = kan_work_alloc(net->n_spline);
+    if (!net->kept_trainable) net->kept_trainable = calloc(net->n_spline, 1);
+    return net->kept && net->kept_trainable ? KAN_OK : KAN_ENOMEM;
+}
+
+kan_status net_reserve_symbolic(kan_net *net, size_t room) {
+    if (reserve_kept(net) != KAN_OK) return KAN_ENOMEM;
+    if (room <= net->room) return KAN_OK;
+    const size_t room_before = net->room, n_params = net->model.n_params;
+    net->room = room;
+    double *memory = kan_work_alloc(memory_size(net));
+    uint8_t *trainable = malloc(net->n_spline + SYMBOLIC_PARAMS * room);
+    symbolic_edge *symbolic = malloc(room * sizeof *symbolic);
+    if (!memory || !trainable || !symbolic) {
+        free(symbolic), free(trainable), kan_work_free(memory);
+        net->room = room_before;
+        return KAN_ENOMEM;
+    }
+    memcpy(memory, net->model.theta, n_params * sizeof *memory);
+    memcpy(trainable, net->trainable, n_params);
+    if (net->n_symbolic > 0) memcpy(symbolic, net->symbolic, net->n_symbolic * sizeof *symbolic);
+    double *old = net->memory;
+    free(net->trainable), free(net->symbolic);
+    net->memory = memory, net->trainable = trainable, net->symbolic = symbolic;
+    net->model.trainable = trainable;
+    bind_layers(net);
+    for (size_t l = 0; l < net->n_layers; ++l) /* the views are of the old memory still */
+        for (size_t i = 0; i < net->layers[l].n_in; ++i)
+            net_copy_grid(net, l, i, &net->layers[l].basis[i]);
+    kan_work_free(old);
+    return KAN_OK;
 }
 
 /* Every node starts with the same uniform grid: GSL is asked for the first one only. */
@@ -356,6 +388,7 @@ kan_net *net_alloc_empty(const kan_net_config *config) {
                              .n_in = net->config.width[0],
                              .n_out = net_n_nodes(&net->config, net->n_layers),
                              .n_params = count_params(&net->config)};
+    net->n_spline = net->model.n_params;
     if (alloc_memory(net) == KAN_OK && initial_grids(net) == KAN_OK) return net;
     kan_net_free(net);
     return NULL;
@@ -377,9 +410,24 @@ kan_net *kan_net_alloc(const kan_net_config *config) {
     return net;
 }
 
+/* Room for the symbolic edges of a net, what they are, and the splines they set aside. */
+static kan_status copy_symbolic(const kan_net *net, kan_net *copy) {
+    if (net_reserve_symbolic(copy, net->n_symbolic) != KAN_OK) return KAN_ENOMEM;
+    copy->n_symbolic = net->n_symbolic;
+    copy->model.n_params = net->model.n_params;
+    memcpy(copy->symbolic, net->symbolic, net->n_symbolic * sizeof *net->symbolic);
+    memcpy(copy->kept, net->kept, net->n_spline * sizeof *net->kept);
+    memcpy(copy->kept_trainable, net->kept_trainable, net->n_spline);
+    return KAN_OK;
+}
+
 kan_net *kan_net_copy(const kan_net *net) {
     kan_net *copy = net_alloc_empty(&net->config);
     if (!copy) return NULL;
+    if (net->n_symbolic > 0 && copy_symbolic(net, copy) != KAN_OK) {
+        kan_net_free(copy);
+        return NULL;
+    }
     memcpy(copy->model.theta, net->model.theta, net->model.n_params * sizeof *net->model.theta);
     memcpy(copy->trainable, net->trainable, net->model.n_params);
     for (size_t l = 0; l < net->n_layers; ++l) {
@@ -387,19 +435,23 @@ kan_net *kan_net_copy(const kan_net *net) {
         memcpy(copy->edges[l], net->edges[l], a->n_in * a->n_out);
         for (size_t i = 0; i < a->n_in; ++i) net_copy_grid(copy, l, i, &a->basis[i]);
     }
+    net_count_symbolic(copy);
     return copy;
 }
 
 void kan_net_free(kan_net *net) {
     if (!net) return;
     for (size_t l = 0; l < net->n_layers; ++l) free(net->edges[l]);
+    kan_work_free(net->kept);
+    free(net->kept_trainable);
+    free(net->symbolic);
     free(net->trainable);
     free(net->bases);
     kan_work_free(net->memory);
     free(net);
 }
 
-/* ---- looking at a net, and changing what may move ----------------------------------------------- */
+/* ---- looking at a net --------------------------------------------------------------------------- */
 
 kan_model *kan_net_model(kan_net *net) {
     return &net->model;
@@ -421,66 +473,10 @@ size_t kan_net_n_out(const kan_net *net, size_t l) {
     return net->layers[l].n_out;
 }
 
-size_t kan_net_n_edges(const kan_net *net) {
-    size_t n = 0;
-    for (size_t l = 0; l < net->n_layers; ++l)
-        for (size_t e = 0; e < net->layers[l].n_in * net->layers[l].n_out; ++e)
-            n += net->edges[l][e] != 0;
-    return n;
-}
-
 kan_basis kan_net_basis(const kan_net *net, size_t l, size_t in) {
     return net->layers[l].basis[in];
 }
 
 double *kan_net_layer_theta(kan_net *net, size_t l) {
     return net->layers[l].theta;
-}
-
-void kan_net_edge_curve(const kan_net *net, kan_edge edge, size_t n, const double *t, double *phi) {
-    const layer *a = &net->layers[edge.layer];
-    const double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
-    const double base_weight = coef[layer_n_basis(a) * a->n_out];
-    for (size_t j = 0; j < n; ++j) {
-        double spline[3], base, slope;
-        kan_spline_eval(&a->basis[edge.in], coef, a->n_out, t[j], spline);
-        layer_base(a->base, 1, &t[j], 1, &base, &slope);
-        phi[j] = base_weight * base + spline[0];
-    }
-}
-
-bool kan_net_has_edge(const kan_net *net, kan_edge edge) {
-    return net->edges[edge.layer][edge.in * net->layers[edge.layer].n_out + edge.out] != 0;
-}
-
-static void set_edge_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable) {
-    const layer *a = &net->layers[edge.layer];
-    const size_t n_basis = layer_n_basis(a), n_out = a->n_out;
-    uint8_t *entry = net->trainable + (a->theta - net->model.theta) + edge.in * layer_input_size(a) +
-                     edge.out;
-    if (!kan_net_has_edge(net, edge)) trainable = false;
-    if (parts & KAN_PART_SPLINE)
-        for (size_t b = 0; b < n_basis; ++b) entry[b * n_out] = trainable;
-    /* without a base function its weights would be parameters that do nothing */
-    if (parts & KAN_PART_BASE) entry[n_basis * n_out] = trainable && a->base != KAN_BASE_ZERO;
-}
-
-/* Whether an index is meant by an entry of an edge that may be KAN_EVERY. */
-static bool means(size_t pattern, size_t index) {
-    return pattern == KAN_EVERY || pattern == index;
-}
-
-void kan_net_set_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable) {
-    for (size_t l = 0; l < net->n_layers; ++l)
-        for (size_t i = 0; i < net->layers[l].n_in && means(edge.layer, l); ++i)
-            for (size_t o = 0; o < net->layers[l].n_out && means(edge.in, i); ++o)
-                if (means(edge.out, o)) set_edge_trainable(net, (kan_edge){l, i, o}, parts, trainable);
-}
-
-void kan_net_remove_edge(kan_net *net, kan_edge edge) {
-    const layer *a = &net->layers[edge.layer];
-    double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
-    net->edges[edge.layer][edge.in * a->n_out + edge.out] = 0;
-    for (size_t b = 0; b <= layer_n_basis(a); ++b) coef[b * a->n_out] = 0.0;
-    set_edge_trainable(net, edge, KAN_PART_BASE | KAN_PART_SPLINE, false);
 }

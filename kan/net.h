@@ -10,6 +10,13 @@
  * arities, the adding ones first. (Liu et al., KAN: arXiv 2404.19756, eq. 2.10 - 2.12; KAN 2.0: arXiv
  * 2408.10205, section 3.)
  *
+ * An edge may be a function of symbolic/function.h instead of a spline:
+ *
+ *     phi_io(x) = c f(a x + b) + d
+ *
+ * with four parameters that are trained like all others. They stand in theta behind those of the layers,
+ * 4 for each symbolic edge, ascending by (layer, in, out). A net without symbolic edges is what it was.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_KAN_NET_H
 #define KAN_KAN_NET_H
@@ -22,6 +29,7 @@
 #include "core/model.h"
 #include "core/status.h"
 #include "splines/basis.h"
+#include "symbolic/function.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,7 +74,7 @@ typedef struct kan_edge {
     size_t layer, in, out;
 } kan_edge;
 
-/* The two parts of an edge, to be combined with |. */
+/* The two parts of a spline edge, to be combined with |. */
 enum { KAN_PART_BASE = 1, KAN_PART_SPLINE = 2 };
 
 typedef struct kan_net kan_net;
@@ -76,6 +84,15 @@ const char *kan_net_base_name(kan_base base);
 kan_base kan_net_base_from_name(const char *name);
 const char *kan_net_init_name(kan_init init);
 kan_init kan_net_init_from_name(const char *name);
+
+/* A symbolic edge; f is kept by reference and must outlive the net and its copies (rows of the table do). */
+typedef struct kan_symbolic {
+    const kan_function *f;
+    double a, b, c, d;
+} kan_symbolic;
+
+/* Its parameters, to be combined with |. */
+enum { KAN_SYMBOLIC_A = 1, KAN_SYMBOLIC_B = 2, KAN_SYMBOLIC_C = 4, KAN_SYMBOLIC_D = 8 };
 
 /* Parameters of a network of that config; SIZE_MAX where their number overflows. */
 size_t kan_net_count(const kan_net_config *config);
@@ -108,12 +125,39 @@ double *kan_net_layer_theta(kan_net *net, size_t layer);
 void kan_net_edge_curve(const kan_net *net, kan_edge edge, size_t n, const double *t, double *phi);
 
 /* Freezes or frees the parameters of the given parts of an edge, or of many edges. Removed edges stay
- * frozen, and so do base weights where b is zero. */
+ * frozen, and so do base weights where b is zero. Of a symbolic edge it means the spline that is set
+ * aside, once that comes back. */
 void kan_net_set_trainable(kan_net *net, kan_edge edge, unsigned parts, bool trainable);
 
-/* Removes an edge: it becomes the zero function, its parameters are zero and frozen for good. */
+/* Removes an edge: it becomes the zero function, its parameters are zero and frozen for good. Those of a
+ * symbolic edge leave theta. */
 void kan_net_remove_edge(kan_net *net, kan_edge edge);
 bool kan_net_has_edge(const kan_net *net, kan_edge edge);
+
+/* ---- symbolic edges: what changes their number, or removes an edge beside them, lays out parameters and
+ * Jacobians anew, so that trainers, work and pointers into theta must be made anew after it ------------- */
+
+/* The edge, which must not have been removed, becomes c f(a x + b) + d with all four trainable. Its spline
+ * is set aside: zero and frozen in theta, and moved along with the grid. A symbolic edge is replaced.
+ * KAN_ENOMEM, the net being as it was. A value of f outside its domain is NaN, which no trainer accepts. */
+kan_status kan_net_set_symbolic(kan_net *net, kan_edge edge, const kan_symbolic *s, kan_error *error);
+
+/* Brings the spline back as it was set aside, frozen or not; nothing where the edge is not symbolic. */
+void kan_net_unset_symbolic(kan_net *net, kan_edge edge);
+
+/* Whether the edge is symbolic; and its function and parameters as they are now, unless s is NULL. */
+bool kan_net_get_symbolic(const kan_net *net, kan_edge edge, kan_symbolic *s);
+
+/* Freezes those of a, b, c, d of a symbolic edge that `which` names (KAN_SYMBOLIC_A | ..), frees the
+ * others. */
+void kan_net_lock_symbolic(kan_net *net, kan_edge edge, unsigned which);
+
+size_t kan_net_n_symbolic(const kan_net *net); /* symbolic edges */
+
+/* A copy of a net all of whose edges are symbolic or removed, without the grids and the splines that were
+ * set aside: one cell, degree 1, as few parameters as may be. Levenberg-Marquardt's matrices have a row for
+ * frozen parameters too, so refits of it are many times faster. NULL without memory. */
+kan_net *kan_net_compact(const kan_net *net);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

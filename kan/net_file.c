@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kan/net_private.h"
+#include "kan/symbolic_edges.h"
 
 /* "2,5,1" from the entries of a list that goes with the levels. */
 static kan_status set_list(kan_file *file, const char *name, const size_t *list, size_t n,
@@ -52,21 +53,26 @@ static kan_status save_config(const kan_net *net, kan_file *file, kan_error *err
 
 /* The tensors of a layer: their names, types and shapes, used to save and to load. */
 typedef struct tensor {
-    char name[32];
+    char name[48];
     kan_dtype dtype;
     size_t n_dims, shape[3];
     void *values;
     size_t bytes;
 } tensor;
 
-enum { LAYER_TENSORS = 4 };
+/* The last two, splines that are set aside, are those of nets with symbolic edges. */
+enum { LAYER_TENSORS = 4, LAYER_TENSORS_KEPT = 6 };
 
 static tensor layer_tensor(const kan_net *net, size_t l, size_t which) {
-    static const char *const names[LAYER_TENSORS] = {"knots", "theta", "trainable", "edges"};
+    static const char *const names[LAYER_TENSORS_KEPT] = {"knots", "theta", "trainable",
+                                                          "edges", "kept",  "kept_trainable"};
     const layer *a = &net->layers[l];
     const size_t n_knots = kan_knots_count(a->degree, a->n_cells), rows = layer_n_basis(a) + 1;
     const size_t n_theta = a->n_in * rows * a->n_out;
-    tensor t = {.dtype = which < 2 ? KAN_F64 : KAN_U8, .n_dims = 3, .shape = {a->n_in, rows, a->n_out}};
+    const size_t first = (size_t)(a->theta - net->model.theta);
+    tensor t = {.dtype = which < 2 || which == 4 ? KAN_F64 : KAN_U8,
+                .n_dims = 3,
+                .shape = {a->n_in, rows, a->n_out}};
     snprintf(t.name, sizeof t.name, "layer%zu.%s", l, names[which]);
     switch (which) {
     case 0:
@@ -74,19 +80,68 @@ static tensor layer_tensor(const kan_net *net, size_t l, size_t which) {
         t.values = a->knots, t.bytes = a->n_in * n_knots * sizeof(double);
         break;
     case 1: t.values = a->theta, t.bytes = n_theta * sizeof(double); break;
-    case 2: t.values = net->trainable + (a->theta - net->model.theta), t.bytes = n_theta; break;
-    default:
+    case 2: t.values = net->trainable + first, t.bytes = n_theta; break;
+    case 3:
         t.n_dims = 2, t.shape[1] = a->n_out;
         t.values = net->edges[l], t.bytes = a->n_in * a->n_out;
+        break;
+    case 4: t.values = net->kept + first, t.bytes = n_theta * sizeof(double); break;
+    default: t.values = net->kept_trainable + first, t.bytes = n_theta;
     }
     return t;
 }
 
+/* The tensors of symbolic edges: their parameters, and which are trainable. Their names are a text, a line
+ * each; which edges they are stands in the layers' tensors "edges". */
+enum { SYMBOLIC_TENSORS = 2 };
+static const char *const symbolic_names = "kan.symbolic";
+
+static tensor symbolic_tensor(const kan_net *net, size_t which) {
+    const size_t n = net->n_symbolic * SYMBOLIC_PARAMS;
+    tensor t = {.n_dims = 2, .shape = {net->n_symbolic, SYMBOLIC_PARAMS}};
+    snprintf(t.name, sizeof t.name, "symbolic.%s", which == 0 ? "theta" : "trainable");
+    t.dtype = which == 0 ? KAN_F64 : KAN_U8;
+    t.values = which == 0 ? (void *)(net->model.theta + net->n_spline)
+                          : (void *)(net->trainable + net->n_spline);
+    t.bytes = which == 0 ? n * sizeof(double) : n;
+    return t;
+}
+
+static kan_status save_names(const kan_net *net, kan_file *file, kan_error *error) {
+    size_t length = 1;
+    for (size_t k = 0; k < net->n_symbolic; ++k) {
+        const char *name = net->symbolic[k].f->name;
+        if (kan_function_find(name) != net->symbolic[k].f)
+            return kan_status_fail(error, KAN_ECONFIG,
+                                   "model file: the function \"%s\" is none of the table", name);
+        length += strlen(name) + 1;
+    }
+    char *text = malloc(length), *at = text;
+    if (!text) return kan_status_fail(error, KAN_ENOMEM, "model file: out of memory");
+    for (size_t k = 0; k < net->n_symbolic; ++k)
+        at += snprintf(at, length - (size_t)(at - text), k ? "\n%s" : "%s", net->symbolic[k].f->name);
+    const kan_status status = kan_file_set(file, symbolic_names, text, error);
+    free(text);
+    return status;
+}
+
+static kan_status save_symbolic(const kan_net *net, kan_file *file, kan_error *error) {
+    if (net->n_symbolic == 0) return KAN_OK;
+    kan_status status = save_names(net, file, error);
+    for (size_t which = 0; which < SYMBOLIC_TENSORS && status == KAN_OK; ++which) {
+        const tensor t = symbolic_tensor(net, which);
+        status = kan_file_add(file, t.name, t.dtype, t.n_dims, t.shape, t.values, error);
+    }
+    return status;
+}
+
 kan_status net_save(const void *self, kan_file *file, kan_error *error) {
     const kan_net *net = self;
+    const size_t n_tensors = net->n_symbolic > 0 ? LAYER_TENSORS_KEPT : LAYER_TENSORS;
     kan_status status = save_config(net, file, error);
+    if (status == KAN_OK) status = save_symbolic(net, file, error);
     for (size_t l = 0; l < net->n_layers; ++l)
-        for (size_t which = 0; which < LAYER_TENSORS && status == KAN_OK; ++which) {
+        for (size_t which = 0; which < n_tensors && status == KAN_OK; ++which) {
             const tensor t = layer_tensor(net, l, which);
             status = kan_file_add(file, t.name, t.dtype, t.n_dims, t.shape, t.values, error);
         }
@@ -145,14 +200,23 @@ static kan_status load_config(const kan_file *file, kan_net_config *c, kan_error
     return wrong ? kan_status_fail(error, KAN_EFORMAT, "model file: %s", wrong) : KAN_OK;
 }
 
+static kan_status load_tensor(const kan_file *file, const tensor *t, kan_error *error) {
+    const void *values = kan_file_find(file, t->name, t->dtype, t->n_dims, t->shape, error);
+    if (!values) return KAN_EFORMAT;
+    memcpy(t->values, values, t->bytes);
+    return KAN_OK;
+}
+
 static kan_status load_layer(kan_net *net, const kan_file *file, size_t l, kan_error *error) {
     layer *a = &net->layers[l];
     for (size_t which = 0; which < LAYER_TENSORS; ++which) {
         const tensor t = layer_tensor(net, l, which);
-        const void *values = kan_file_find(file, t.name, t.dtype, t.n_dims, t.shape, error);
-        if (!values) return KAN_EFORMAT;
-        memcpy(t.values, values, t.bytes);
+        if (load_tensor(file, &t, error) != KAN_OK) return KAN_EFORMAT;
     }
+    for (size_t e = 0; e < a->n_in * a->n_out; ++e)
+        if (net->edges[l][e] > EDGE_SYMBOLIC)
+            return kan_status_fail(error, KAN_EFORMAT, "model file: layer%zu: an unknown kind of edge",
+                                   l);
     for (size_t i = 0; i < a->n_in; ++i) {
         const double *knots = a->basis[i].knots;
         const char *wrong = kan_knots_check(a->degree, a->n_cells, knots);
@@ -161,6 +225,62 @@ static kan_status load_layer(kan_net *net, const kan_file *file, size_t l, kan_e
         if (status != KAN_OK) return status;
     }
     return KAN_OK;
+}
+
+/* The function whose name is the line at *text, which goes on to the next line; NULL where there is none. */
+static const kan_function *next_function(const char **text, kan_error *error) {
+    char name[64];
+    const size_t length = strcspn(*text, "\n");
+    snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : 0, *text);
+    const kan_function *f = kan_function_find(name);
+    if (!f || !f->d1)
+        kan_status_fail(error, KAN_EFORMAT, "model file: no function of an edge is called \"%s\"",
+                        name);
+    *text += length + ((*text)[length] == '\n');
+    return f && f->d1 ? f : NULL;
+}
+
+/* What the edges are that layers call symbolic, once all layers are loaded. */
+static kan_status load_functions(kan_net *net, const char *text, kan_error *error) {
+    size_t k = 0;
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t e = 0; e < net->layers[l].n_in * net->layers[l].n_out; ++e) {
+            if (net->edges[l][e] != EDGE_SYMBOLIC) continue;
+            const kan_function *f = next_function(&text, error);
+            if (!f) return KAN_EFORMAT;
+            const size_t n_out = net->layers[l].n_out;
+            net->symbolic[k++] = (symbolic_edge){{l, e / n_out, e % n_out}, f};
+        }
+    return *text == '\0' ? KAN_OK
+                         : kan_status_fail(error, KAN_EFORMAT,
+                                           "model file: the text \"%s\" is too long", symbolic_names);
+}
+
+static kan_status load_symbolic(kan_net *net, const kan_file *file, kan_error *error) {
+    const char *text = kan_file_get(file, symbolic_names);
+    size_t n = 0;
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t e = 0; e < net->layers[l].n_in * net->layers[l].n_out; ++e)
+            n += net->edges[l][e] == EDGE_SYMBOLIC;
+    if ((n > 0) != (text != NULL))
+        return kan_status_fail(error, KAN_EFORMAT, "model file: the text \"%s\" %s", symbolic_names,
+                               text ? "belongs to no edge" : "is missing");
+    if (n == 0) return KAN_OK;
+    if (net_reserve_symbolic(net, n) != KAN_OK)
+        return kan_status_fail(error, KAN_ENOMEM, "model file: out of memory");
+    net->n_symbolic = n, net->model.n_params += SYMBOLIC_PARAMS * n;
+    kan_status status = load_functions(net, text, error);
+    for (size_t which = 0; which < SYMBOLIC_TENSORS && status == KAN_OK; ++which) {
+        const tensor t = symbolic_tensor(net, which);
+        status = load_tensor(file, &t, error);
+    }
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t which = LAYER_TENSORS; which < LAYER_TENSORS_KEPT && status == KAN_OK; ++which) {
+            const tensor t = layer_tensor(net, l, which);
+            status = load_tensor(file, &t, error);
+        }
+    if (status == KAN_OK) net_count_symbolic(net);
+    return status;
 }
 
 /* Whether the file holds every parameter: there is no memory for sizes that it only claims. */
@@ -187,6 +307,7 @@ kan_net *kan_net_load(const kan_file *file, kan_error *error) {
     kan_status status = net ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "model file: out of memory");
     for (size_t l = 0; net && l < net->n_layers && status == KAN_OK; ++l)
         status = load_layer(net, file, l, error);
+    if (status == KAN_OK) status = load_symbolic(net, file, error);
     if (status == KAN_OK) return net;
     kan_net_free(net);
     return NULL;

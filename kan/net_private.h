@@ -4,18 +4,37 @@
 #ifndef KAN_KAN_NET_PRIVATE_H
 #define KAN_KAN_NET_PRIVATE_H
 
+#include <stdbool.h>
+
 #include "kan/layer.h"
 #include "kan/net.h"
+
+/* What an edge is: values of kan_net.edges, and in model files. */
+enum { EDGE_REMOVED = 0, EDGE_SPLINE = 1, EDGE_SYMBOLIC = 2 };
+
+typedef struct symbolic_edge {
+    kan_edge edge;
+    const kan_function *f;
+} symbolic_edge;
 
 struct kan_net {
     kan_net_config config; /* defaults filled in */
     kan_model model;
     size_t n_layers;
     layer layers[KAN_MAX_LEVELS - 1];
-    uint8_t *edges[KAN_MAX_LEVELS - 1]; /* [n_in][n_out] of each layer: 0 where an edge was removed */
+    uint8_t *edges[KAN_MAX_LEVELS - 1]; /* [n_in][n_out] of each layer: EDGE_SPLINE, .. */
     uint8_t *trainable;                 /* [n_params] */
     double *memory;                     /* theta, then knots and cells of every layer */
     kan_basis *bases;                   /* [sum of n_in] */
+
+    /* Symbolic edges, those of layer l being before[l] .. before[l+1]-1, ascending by (in, out);
+     * a, b, c, d of number k are theta[n_spline + 4k ..]. */
+    size_t n_spline, n_symbolic, room; /* parameters of the layers; edges; edges that memory is for */
+    symbolic_edge *symbolic;           /* [room] */
+    size_t before[KAN_MAX_LEVELS];
+    bool idle[KAN_MAX_LEVELS - 1]; /* no splines in this layer, in a net with symbolic edges      */
+    double *kept;                  /* [n_spline], once there were any: splines that are set aside */
+    uint8_t *kept_trainable;       /* [n_spline], and which of their parameters were trainable    */
 };
 
 /* Nodes of a level, and the outputs that the layer below it must have. */
@@ -24,6 +43,32 @@ size_t net_n_sub(const kan_net_config *config, size_t level);
 
 /* Memory laid out, grids initial, parameters zero; NULL without memory. */
 kan_net *net_alloc_empty(const kan_net_config *config);
+
+/* Memory for `room` symbolic edges at least; moves theta. KAN_ENOMEM, the net being as it was. */
+kan_status net_reserve_symbolic(kan_net *net, size_t room);
+
+/* before and idle, after edges became other kinds. */
+void net_count_symbolic(kan_net *net);
+
+/* The number of a symbolic edge, or of the first one after it. */
+size_t net_find_symbolic(const kan_net *net, kan_edge edge);
+
+/* Makes room for one more and inserts it, with parameters [4] that are trainable; the edge has no spline any
+ * more. KAN_ENOMEM. */
+kan_status net_insert_symbolic(kan_net *net, kan_edge edge, const kan_function *f,
+                               const double *parameters);
+
+/* Gives a net of the same shape without symbolic edges those of another, their parameters and locks, in the same
+ * order. KAN_ENOMEM. */
+kan_status net_transfer_symbolic(const kan_net *net, kan_net *to);
+
+/* Exchanges the splines of symbolic edges of one input with those that are set aside. */
+void net_swap_kept(kan_net *net, size_t l, size_t i);
+
+/* y [batch][n_out] of layer l, splines and symbolic edges, from x [batch][n_in]; values as for
+ * symbolic_forward. */
+void net_layer_forward(const kan_net *net, size_t l, size_t batch, const double *x, double *y,
+                       double *trace, double *values);
 
 /* Builds cells and views of one input from its knots. KAN_ENOMEM. */
 kan_status net_set_knots(kan_net *net, size_t l, size_t i, const double *knots, kan_error *error);

@@ -36,6 +36,7 @@ double penalty_roughness(const void *self, size_t batch, double weight, double *
     double sum = 0.0, d[KAN_MAX_DEGREE + 1];
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
+        if (net->idle[l]) continue; /* all coefficients are zero */
         difference(a, d);
         for (size_t e = 0; e < a->n_in * a->n_out; ++e) {
             const double *coef = a->theta + e / a->n_out * layer_input_size(a) + e % a->n_out;
@@ -61,6 +62,7 @@ void penalty_roughness_hessian(const void *self, double weight, double *hessian)
     double d[KAN_MAX_DEGREE + 1];
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
+        if (net->idle[l]) continue; /* all coefficients are zero */
         difference(a, d);
         for (size_t e = 0; e < a->n_in * a->n_out; ++e) {
             const double *coef = a->theta + e / a->n_out * layer_input_size(a) + e % a->n_out;

@@ -13,12 +13,14 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/shrink.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/work.h"
 #include "kan/net_private.h"
+#include "kan/symbolic_edges.h"
 
 enum { NONE = -1 };
 
@@ -60,8 +62,13 @@ static bool is_constant(const kan_net *net, kan_edge edge, double *value) {
     const layer *a = &net->layers[edge.layer];
     const double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
     const size_t n_basis = layer_n_basis(a);
+    kan_symbolic s;
     *value = 0.0;
     if (!kan_net_has_edge(net, edge)) return true;
+    if (kan_net_get_symbolic(net, edge, &s)) {
+        kan_net_edge_curve(net, edge, 1, value, value);
+        return isfinite(*value) && (s.a == 0.0 || s.c == 0.0 || strcmp(s.f->name, "0") == 0);
+    }
     if (a->base != KAN_BASE_ZERO && coef[n_basis * a->n_out] != 0.0) return false;
     for (size_t b = 1; b < n_basis; ++b)
         if (coef[b * a->n_out] != coef[0]) return false;
@@ -69,31 +76,60 @@ static bool is_constant(const kan_net *net, kan_edge edge, double *value) {
     return true;
 }
 
-void net_change_edge(kan_net *net, kan_edge edge, double scale, double shift) {
+/* The spline of an edge: scale phi + shift. Basis functions sum to one, on the tangents as well. */
+static void change_spline(kan_net *net, kan_edge edge, double scale, double shift) {
     const layer *a = &net->layers[edge.layer];
     double *coef = a->theta + edge.in * layer_input_size(a) + edge.out;
     const size_t n_basis = layer_n_basis(a);
-    /* basis functions sum to one, on the tangents as well */
     for (size_t b = 0; b < n_basis; ++b) coef[b * a->n_out] = scale * coef[b * a->n_out] + shift;
     coef[n_basis * a->n_out] *= scale;
 }
 
+/* a, b, c, d of a symbolic edge in theta. */
+static size_t first_parameter(const kan_net *net, kan_edge edge) {
+    return net->n_spline + SYMBOLIC_PARAMS * net_find_symbolic(net, edge);
+}
+
+void net_change_edge(kan_net *net, kan_edge edge, double scale, double shift) {
+    if (!kan_net_get_symbolic(net, edge, NULL)) {
+        change_spline(net, edge, scale, shift);
+        return;
+    }
+    double *own = net->model.theta + first_parameter(net, edge);
+    own[2] *= scale;
+    own[3] = scale * own[3] + shift;
+}
+
 void net_set_constant(kan_net *net, kan_edge edge, double value) {
-    const layer *a = &net->layers[edge.layer];
-    net->edges[edge.layer][edge.in * a->n_out + edge.out] = 1;
-    net_change_edge(net, edge, 0.0, value);
+    kan_net_unset_symbolic(net, edge);
+    net->edges[edge.layer][edge.in * net->layers[edge.layer].n_out + edge.out] = EDGE_SPLINE;
+    change_spline(net, edge, 0.0, value);
     kan_net_set_trainable(net, edge, KAN_PART_BASE | KAN_PART_SPLINE, false);
 }
 
-/* The new net's edge becomes the old net's, frozen or not as it was there. */
-static void copy_edge(const kan_net *net, kan_edge from, kan_net *small, kan_edge to) {
+/* The new net's edge, a spline one, becomes scale phi + shift of the old net's, frozen or not as it was there; of a
+ * symbolic edge, what is set aside comes along. KAN_ENOMEM. */
+static kan_status copy_edge(const kan_net *net, kan_edge from, kan_net *small, kan_edge to,
+                            double scale, double shift) {
     const layer *a = &net->layers[from.layer], *b = &small->layers[to.layer];
+    const bool symbolic = kan_net_get_symbolic(net, from, NULL);
+    const double *theta = symbolic ? net->kept : net->model.theta;
+    const uint8_t *trainable = symbolic ? net->kept_trainable : net->trainable;
     const size_t p = (size_t)(a->theta - net->model.theta) + from.in * layer_input_size(a) + from.out;
     const size_t q = (size_t)(b->theta - small->model.theta) + to.in * layer_input_size(b) + to.out;
+    small->edges[to.layer][to.in * b->n_out + to.out] = EDGE_SPLINE;
     for (size_t row = 0; row <= layer_n_basis(a); ++row) {
-        small->model.theta[q + row * b->n_out] = net->model.theta[p + row * a->n_out];
-        small->trainable[q + row * b->n_out] = net->trainable[p + row * a->n_out];
+        small->model.theta[q + row * b->n_out] = theta[p + row * a->n_out];
+        small->trainable[q + row * b->n_out] = trainable[p + row * a->n_out];
     }
+    change_spline(small, to, scale, shift);
+    if (!symbolic) return KAN_OK;
+    const size_t k = net_find_symbolic(net, from), own = first_parameter(net, from);
+    if (net_insert_symbolic(small, to, net->symbolic[k].f, net->model.theta + own) != KAN_OK)
+        return KAN_ENOMEM;
+    net_change_edge(small, to, scale, shift);
+    memcpy(small->trainable + first_parameter(small, to), net->trainable + own, SYMBOLIC_PARAMS);
+    return KAN_OK;
 }
 
 /* ---- upwards: what is constant ------------------------------------------------------------------ */
@@ -240,7 +276,7 @@ static void shape_inputs(plan *p, bool drop) {
 
 /* ---- the new net -------------------------------------------------------------------------------- */
 
-static void fill_layer(const plan *p, size_t l, kan_net *small) {
+static kan_status fill_layer(const plan *p, size_t l, kan_net *small) {
     const level_plan *below = &p->levels[l], *above = &p->levels[l + 1];
     for (size_t i = 0; i < below->n_new; ++i)
         net_copy_grid(small, l, i, &p->net->layers[l].basis[below->order[i]]);
@@ -251,13 +287,13 @@ static void fill_layer(const plan *p, size_t l, kan_net *small) {
             const kan_edge to = {l, i, o}, from = {l, below->order[i], (size_t)sub->from};
             kan_net_remove_edge(small, to);
             if (sub->from == NONE || !survives(p, from)) continue;
-            small->edges[l][i * small->layers[l].n_out + o] = 1;
-            copy_edge(p->net, from, small, to);
-            net_change_edge(small, to, sub->scale, shift);
+            const kan_status status = copy_edge(p->net, from, small, to, sub->scale, shift);
+            if (status != KAN_OK) return status;
             shift = 0.0;
         }
         if (sub->from == NONE && shift != 0.0) net_set_constant(small, (kan_edge){l, 0, o}, shift);
     }
+    return KAN_OK;
 }
 
 static kan_status alloc_plan(plan *p, const kan_net *net) {
@@ -304,8 +340,13 @@ kan_net *net_shrink(const kan_net *net, bool drop_inputs, size_t *inputs, size_t
         make_plan(&p, drop_inputs);
         small = net_alloc_empty(&p.config);
     }
-    if (!small) kan_status_fail(error, KAN_ENOMEM, "prune: out of memory");
-    for (size_t l = 0; small && l < net->n_layers; ++l) fill_layer(&p, l, small);
+    kan_status status = small ? KAN_OK : KAN_ENOMEM;
+    for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) status = fill_layer(&p, l, small);
+    if (status != KAN_OK) {
+        kan_status_fail(error, status, "prune: out of memory");
+        kan_net_free(small);
+        small = NULL;
+    }
     if (small && inputs) memcpy(inputs, p.levels[0].order, p.levels[0].n_new * sizeof *inputs);
     if (small && n_inputs) *n_inputs = p.levels[0].n_new;
     free_plan(&p);

@@ -14,10 +14,10 @@
 kan_net *net_shrink(const kan_net *net, bool drop_inputs, size_t *inputs, size_t *n_inputs,
                     kan_error *error);
 
-/* The edge becomes scale phi + shift. It is neither removed nor, for a scale other than 1, frozen in what follows. */
+/* The edge, spline or symbolic, becomes scale phi + shift. */
 void net_change_edge(kan_net *net, kan_edge edge, double scale, double shift);
 
-/* The edge, a spline one or a removed one, becomes a constant, its parameters frozen. */
+/* The edge, whatever it was, becomes a constant, its parameters frozen. */
 void net_set_constant(kan_net *net, kan_edge edge, double value);
 
 #endif

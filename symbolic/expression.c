@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _DEFAULT_SOURCE /* j0, j1, y0, y1 and lgamma_r */
-
 #include "symbolic/expression.h"
 
 #include <assert.h>
@@ -10,14 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbolic/function_private.h"
 #include "symbolic/special.h"
 
 /* ---- functions and constants ------------------------------------------------------------- */
-
-typedef struct function_1 {
-    const char *name;
-    double (*f)(double);
-} function_1;
 
 typedef struct function_2 {
     const char *name;
@@ -33,47 +27,18 @@ typedef struct constant {
     double value;
 } constant;
 
-static double sign(double x) {
-    return isnan(x) ? x : (double)((x > 0.0) - (x < 0.0));
-}
-
-static double step(double x) {
-    return isnan(x) ? x : (double)(x >= 0.0);
-}
-
-/* lgamma itself writes to a global variable, the sign of gamma. */
-static double log_gamma(double x) {
-    int sign_of_gamma;
-    return lgamma_r(x, &sign_of_gamma);
-}
-
-static const function_1 functions_1[] = {
-    {"exp", exp},     {"log", log},   {"sqrt", sqrt},   {"cbrt", cbrt},    {"sin", sin},
-    {"cos", cos},     {"tan", tan},   {"asin", asin},   {"acos", acos},    {"atan", atan},
-    {"sinh", sinh},   {"cosh", cosh}, {"tanh", tanh},   {"asinh", asinh},  {"acosh", acosh},
-    {"atanh", atanh}, {"exp2", exp2}, {"expm1", expm1}, {"log2", log2},    {"log10", log10},
-    {"log1p", log1p}, {"erf", erf},   {"erfc", erfc},   {"gamma", tgamma}, {"lgamma", log_gamma},
-    {"j0", j0},       {"j1", j1},     {"y0", y0},       {"y1", y1},        {"abs", fabs},
-    {"floor", floor}, {"ceil", ceil}, {"sign", sign},   {"step", step}};
-
 static const function_2 functions_2[] = {{"pow", pow},  {"atan2", atan2}, {"hypot", hypot},
                                          {"mod", fmod}, {"min", fmin},    {"max", fmax}};
 
-static const spelling spellings[] = {{"ln", "log"},        {"arcsin", "asin"},   {"arccos", "acos"},
-                                     {"arctan", "atan"},   {"arcsinh", "asinh"}, {"arccosh", "acosh"},
-                                     {"arctanh", "atanh"}, {"fabs", "abs"},      {"Abs", "abs"},
-                                     {"sgn", "sign"},      {"tgamma", "gamma"},  {"J0", "j0"},
-                                     {"J1", "j1"},         {"Y0", "y0"},         {"Y1", "y1"},
-                                     {"fmod", "mod"},      {"fmin", "min"},      {"fmax", "max"}};
+static const spelling spellings[] = {{"fmod", "mod"}, {"fmin", "min"}, {"fmax", "max"}};
 
 static const constant constants[] = {{"pi", 3.14159265358979323846}, {"e", 2.71828182845904523536}};
 
 /* ---- the tree ---------------------------------------------------------------------------- */
 
 typedef struct function {
-    const char *name;
     size_t arity;
-    double (*f1)(double);         /* where arity is 1 */
+    const kan_function *row;      /* where arity is 1 */
     double (*f2)(double, double); /* where arity is 2 */
 } function;
 
@@ -242,27 +207,28 @@ static bool same_name(const char *text, size_t length, const char *name) {
 
 /* The function of that name, in *found; false if there is none. */
 static bool find_function(const char *name, size_t length, function *found) {
+    /* Rows such as "x" are no functions that one calls. */
+    const kan_function *row = kan_function_find_n(name, length);
+    if (row && is_name_start(*row->text)) {
+        *found = (function){1, row, NULL};
+        return true;
+    }
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; ++i)
         if (same_name(name, length, spellings[i].other)) {
             name = spellings[i].name;
             length = strlen(name);
             break;
         }
-    for (size_t i = 0; i < sizeof functions_1 / sizeof *functions_1; ++i)
-        if (same_name(name, length, functions_1[i].name)) {
-            *found = (function){functions_1[i].name, 1, functions_1[i].f, NULL};
-            return true;
-        }
     for (size_t i = 0; i < sizeof functions_2 / sizeof *functions_2; ++i)
         if (same_name(name, length, functions_2[i].name)) {
-            *found = (function){functions_2[i].name, 2, NULL, functions_2[i].f};
+            *found = (function){2, NULL, functions_2[i].f};
             return true;
         }
     size_t n;
     const kan_special *special = kan_special_table(&n);
     for (size_t i = 0; i < n; ++i)
         if (same_name(name, length, special[i].name)) {
-            *found = (function){special[i].name, 2, NULL, special[i].eval};
+            *found = (function){2, NULL, special[i].eval};
             return true;
         }
     return false;
@@ -482,7 +448,7 @@ static double apply(const node *n, const double *v) {
     case MULTIPLY: return v[0] * v[1];
     case DIVIDE: return v[0] / v[1];
     case POWER: return pow(v[0], v[1]);
-    case CALL: return n->n_children == 1 ? n->is.call.f1(v[0]) : n->is.call.f2(v[0], v[1]);
+    case CALL: return n->n_children == 1 ? n->is.call.row->f(v[0]) : n->is.call.f2(v[0], v[1]);
     default: return NAN; /* the leaves are kan_expression_eval's */
     }
 }

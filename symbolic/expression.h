@@ -13,7 +13,8 @@
  *
  *     of one argument   exp log sqrt cbrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
  *                       exp2 expm1 log2 log10 log1p erf erfc gamma lgamma j0 j1 y0 y1 abs floor ceil
- *                       sign (of 0: 0), step (1 from 0 on, 0 below)
+ *                       sign (of 0: 0), step (1 from 0 on, 0 below), relu sigmoid silu sinc gaussian,
+ *                       digamma trigamma: all rows of symbolic/function.h whose text form is a call
  *     of two            pow atan2 hypot mod min max, and the table of symbolic/special.h
  *     other spellings   ln arcsin .. arctanh fabs Abs sgn tgamma J0 J1 Y0 Y1 fmod fmin fmax
  *

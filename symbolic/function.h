@@ -28,12 +28,21 @@ typedef struct kan_function {
     const char *c;    /* forms must parse (text), compile (C99 with math.h), typeset, and be read     */
     const char *latex; /* by SymPy, whatever expression the argument is                               */
     const char *sympy;
+    /* What a row of the caller's own may leave NULL: */
+    const char *slope;                    /* f' as text, for kan_expression_derivative */
+    long double (*f_long)(long double x); /* f with more digits; else f serves      */
 } kan_function;
+
+/* At a kink or a jump (abs, sign, step, relu at 0) f' and f'' are those of the right-hand or left-hand side or
+ * their mean; which, is not promised. Every form is a factor: it may stand in a product or be called as it is,
+ * and needs brackets only as the base of a power. The C forms of j0, j1, y0 and y1 are POSIX's. */
 
 /* The table: an array of *n rows, static; the first two are "0" and "x". */
 const kan_function *kan_function_table(size_t *n);
 
-/* The row of that name, or of another spelling ("sqrt", "x^0.5", "ln", "arcsin", ..); NULL if there is none. */
+/* The row of that name, or of another spelling ("sqrt", "x^0.5", "ln", "arcsin", ..); NULL if there is none.
+ * Finds, beside the rows of the table, those functions that only formulas use: exp2, expm1, log2, log10, log1p,
+ * erfc, gamma, lgamma, digamma, trigamma, y0, y1, floor, ceil. A form that does not exist is NULL. */
 const kan_function *kan_function_find(const char *name);
 
 #pragma GCC visibility pop

@@ -58,7 +58,21 @@ static kan_net *net_of(const shape *p, uint64_t seed) {
     memcpy(config.width, p->width, sizeof p->width);
     memcpy(config.mult, p->mult, sizeof p->mult);
     memcpy(config.arity, p->arity, sizeof p->arity);
-    return net_with_entropy(&config, true, seed);
+    kan_net *net = net_with_entropy(&config, true, seed);
+    kan_random random = kan_random_seed(seed, 6);
+    for (size_t j = 0; j < seed % 7; ++j) {
+        const size_t l = kan_random_below(&random, kan_net_n_layers(net));
+        const kan_edge edge = {l, kan_random_below(&random, kan_net_n_in(net, l)),
+                               kan_random_below(&random, kan_net_n_out(net, l))};
+        const kan_symbolic s = {kan_function_find(j % 3   ? "sin"
+                                                  : j % 2 ? "0"
+                                                          : "tanh"),
+                                draw(&random, -2.0, 2.0), draw(&random, -1.0, 1.0), 1.7,
+                                draw(&random, -1.0, 1.0)};
+        cr_assert(kan_net_set_symbolic(net, edge, &s, NULL) == KAN_OK);
+        kan_net_lock_symbolic(net, edge, KAN_SYMBOLIC_A);
+    }
+    return net;
 }
 
 static size_t n_nodes(kan_net *net) {
@@ -156,6 +170,37 @@ Test(prune, finds_the_net_within_and_keeps_its_settings) {
     cr_assert(eq(sz, kan_model_n_trainable(kan_net_model(small)), 7 + 1), "its spline is frozen");
     kan_net_free(small);
     kan_work_free(x);
+    kan_net_free(net);
+}
+
+/* A product with a constant factor: the other one takes it, and stays what it is. */
+Test(prune, symbolic_edges_survive_with_their_locks_and_splines) {
+    kan_net *net = net_with_entropy(&(kan_net_config){.width = {2, 0, 1}, .mult = {0, 1}, .n_cells = 3},
+                                    true, 3);
+    kan_symbolic s = {kan_function_find("sin"), 1.5, 0.5, 2.0, 0.25};
+    cr_assert(kan_net_set_symbolic(net, (kan_edge){0, 1, 1}, &s, NULL) == KAN_OK);
+    kan_net_lock_symbolic(net, (kan_edge){0, 1, 1}, KAN_SYMBOLIC_A | KAN_SYMBOLIC_C);
+    s = (kan_symbolic){kan_function_find("exp"), 0.0, 0.0, 3.0, 1.0}; /* the constant 4 */
+    cr_assert(kan_net_set_symbolic(net, (kan_edge){0, 0, 0}, &s, NULL) == KAN_OK);
+    kan_net_remove_edge(net, (kan_edge){0, 1, 0});
+    kan_net_remove_edge(net, (kan_edge){0, 0, 1});
+    size_t inputs[2], n;
+    kan_net *small = kan_prune_shrink(net, true, inputs, &n, NULL);
+    cr_assert(n == 1 && inputs[0] == 1);
+    cr_assert(kan_net_get_config(small)->width[1] == 1 && kan_net_get_config(small)->mult[1] == 0);
+    cr_assert(kan_net_get_symbolic(small, (kan_edge){0, 0, 0}, &s));
+    cr_assert(s.a == 1.5 && s.b == 0.5 && s.c == 8.0 && s.d == 1.0 && strcmp(s.f->name, "sin") == 0);
+    const kan_model *m = kan_net_model(small);
+    const uint8_t *locks = m->trainable + m->n_params - 4;
+    cr_assert(!locks[0] && locks[1] && !locks[2] && locks[3]);
+    kan_net_unset_symbolic(net, (kan_edge){0, 1, 1});
+    kan_net_unset_symbolic(small, (kan_edge){0, 0, 0});
+    const double t[] = {-0.4, 0.3};
+    double phi[2], kept[2];
+    kan_net_edge_curve(net, (kan_edge){0, 1, 1}, 2, t, phi);
+    kan_net_edge_curve(small, (kan_edge){0, 0, 0}, 2, t, kept);
+    for (size_t j = 0; j < 2; ++j) cr_assert(epsilon_eq(dbl, kept[j], 4.0 * phi[j], 1e-12));
+    kan_net_free(small);
     kan_net_free(net);
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/support/kan_reference.h"
 
+#include <criterion/criterion.h>
+
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 /* a / (t_j - t_i), which is 0 where the knots coincide: the convention of the recursion. */
 static long double over(long double a, const double *t, size_t i, size_t j) {
@@ -49,6 +53,15 @@ long double reference_base(kan_base base, long double x, size_t d) {
     }
 }
 
+long double reference_function(const char *name, long double x, size_t d) {
+    if (strcmp(name, "x") == 0) return d == 0 ? x : 1.0L;
+    if (strcmp(name, "x^2") == 0) return d == 0 ? x * x : 2.0L * x;
+    if (strcmp(name, "sin") == 0) return d == 0 ? sinl(x) : cosl(x);
+    if (strcmp(name, "exp") == 0) return expl(x);
+    cr_assert(strcmp(name, "tanh") == 0, "no reference of %s", name);
+    return d == 0 ? tanhl(x) : 1.0L - tanhl(x) * tanhl(x);
+}
+
 enum { MAX_NODES = 64 };
 
 /* What node i at x adds to the outputs of a layer: base[o] b(x) + sum_b coef[b][o] B_b(x). To their bounds:
@@ -70,13 +83,42 @@ static void add_node(const kan_basis *grid, kan_base base, size_t n_out, const l
     }
 }
 
-/* Values and error bounds of the outputs of one layer. */
+/* The symbolic edges of layer l, which own the next of the parameters t; their number. */
+static size_t add_symbolic(const kan_net *net, size_t l, const long double *t, const long double *x,
+                           const long double *bound, long double *y, long double *y_bound) {
+    size_t n = 0;
+    for (size_t i = 0; i < kan_net_n_in(net, l); ++i)
+        for (size_t o = 0; o < kan_net_n_out(net, l); ++o) {
+            kan_symbolic s;
+            if (!kan_net_get_symbolic(net, (kan_edge){l, i, o}, &s)) continue;
+            const long double u = t[0] * x[i] + t[1];
+            const long double value = t[2] * reference_function(s.f->name, u, 0);
+            const long double slope = t[2] * reference_function(s.f->name, u, 1);
+            y[o] += value + t[3];
+            y_bound[o] += fabsl(value) + fabsl(t[3]) +
+                          fabsl(slope) * (fabsl(t[0]) * (bound[i] + fabsl(x[i])) + fabsl(t[1]));
+            ++n, t += 4;
+        }
+    return n;
+}
+
+static bool has_splines(const kan_net *net, size_t l) {
+    for (size_t i = 0; i < kan_net_n_in(net, l); ++i)
+        for (size_t o = 0; o < kan_net_n_out(net, l); ++o) {
+            const kan_edge edge = {l, i, o};
+            if (kan_net_has_edge(net, edge) && !kan_net_get_symbolic(net, edge, NULL)) return true;
+        }
+    return kan_net_n_symbolic(net) == 0;
+}
+
+/* Values and error bounds of the outputs of one layer. A layer that has no splines left has no derivatives by
+ * their frozen coefficients. */
 static void layer(const kan_net *net, size_t l, const long double *theta, const long double *x,
                   const long double *bound, long double *y, long double *y_bound) {
     const kan_net_config *config = kan_net_get_config(net);
     const size_t n_out = kan_net_n_out(net, l), rows = config->n_cells + config->degree + 1;
     for (size_t o = 0; o < n_out; ++o) y[o] = y_bound[o] = 0.0L;
-    for (size_t i = 0; i < kan_net_n_in(net, l); ++i) {
+    for (size_t i = 0; i < kan_net_n_in(net, l) && has_splines(net, l); ++i) {
         const kan_basis grid = kan_net_basis(net, l, i);
         add_node(&grid, config->base, n_out, theta + i * rows * n_out, x[i], bound[i], y, y_bound);
     }
@@ -103,9 +145,13 @@ long double reference_net(const void *context, const long double *theta, const l
     long double here[MAX_NODES], bound[MAX_NODES] = {0.0L}, next[MAX_NODES], next_bound[MAX_NODES];
     long double largest = 0.0L;
     const size_t n_layers = kan_net_n_layers(net), rows = config->n_cells + config->degree + 1;
+    const long double *symbolic = theta;
+    for (size_t l = 0; l < n_layers; ++l)
+        symbolic += kan_net_n_in(net, l) * rows * kan_net_n_out(net, l);
     for (size_t i = 0; i < config->width[0]; ++i) here[i] = x[i];
     for (size_t l = 0; l < n_layers; ++l) {
         layer(net, l, theta, here, bound, next, next_bound);
+        symbolic += 4 * add_symbolic(net, l, symbolic, here, bound, next, next_bound);
         for (size_t o = 0; o < kan_net_n_out(net, l); ++o) largest = fmaxl(largest, next_bound[o]);
         multiply(config, l + 1, next, next_bound);
         theta += kan_net_n_in(net, l) * rows * kan_net_n_out(net, l);

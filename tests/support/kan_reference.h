@@ -25,7 +25,10 @@ size_t reference_cell(const kan_basis *grid, long double x);
 /* b(x) and b'(x). */
 long double reference_base(kan_base base, long double x, size_t d);
 
-/* A network (context: the kan_net, of which shapes and knots are read) as a model_reference of
+/* f(x) and f'(x) of a few rows of symbolic/function.h: "x", "x^2", "sin", "exp", "tanh". */
+long double reference_function(const char *name, long double x, size_t d);
+
+/* A network (context: the kan_net, of which shapes, knots and kinds of edges are read) as a model_reference of
  * tests/contract/model_contract.h. What it returns is the largest bound met on the way of the form: sum
  * of absolute values of terms, plus what the bounds of the inputs become through the slopes. */
 long double reference_net(const void *context, const long double *theta, const long double *x,
