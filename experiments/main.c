@@ -23,6 +23,7 @@ static const struct {
     {"train", "train one model and save it", command_train},
     {"predict", "apply a saved model to data", command_predict},
     {"info", "say what is in a saved model", command_info},
+    {"plot", "draw the network of a saved KAN", command_plot},
     {"data", "list the data that need no file, or write them", command_data},
     {"bench", "measure how fast all of this is here", command_bench},
 };

@@ -231,7 +231,9 @@ static const entry entries[] = {
      .kind = FLAG, .at = AT(quick)},
     {OPTIONS_BENCH, "only", "PARTS", "Only these parts, such as layers,threads [all but tasks]",
      .kind = TEXT, .at = AT(only)},
-    {OPTIONS_BENCH, "data", "FOLDER", "Tasks too, their data in FOLDER/mnist, sklearn and splits",
+    {OPTIONS_BENCH | OPTIONS_ROWS, "data", "PATH",
+     "Of bench: tasks too, their data in PATH/mnist, sklearn and splits; of plot: a file with rows to "
+     "measure what matters",
      .kind = TEXT, .at = AT(data)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},

@@ -69,7 +69,8 @@ typedef struct options {
     uint64_t seed;
 
     bool quick;
-    const char *only, *data; /* of bench */
+    const char *only; /* of bench */
+    const char *data; /* of bench: a folder; of plot: rows */
 
     const char *output, *json;
 } options;
@@ -85,7 +86,8 @@ enum {
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */
-    OPTIONS_BENCH = 256    /* --quick --only --data */
+    OPTIONS_BENCH = 256,   /* --quick --only, and --data FOLDER */
+    OPTIONS_ROWS = 512     /* --data FILE */
 };
 
 typedef struct options_command {

@@ -205,8 +205,8 @@ static double opacity(const picture *p, double score) {
 
 /* The name of the function that an edge is; NULL for a spline. */
 static const char *function_name(const kan_net *net, kan_edge edge) {
-    (void)net, (void)edge;
-    return NULL;
+    kan_symbolic s;
+    return kan_net_get_symbolic(net, edge, &s) ? s.f->name : NULL;
 }
 
 static const char *colour_of(const picture *p, kan_edge edge) {

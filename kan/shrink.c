@@ -105,6 +105,7 @@ void net_set_constant(kan_net *net, kan_edge edge, double value) {
     net->edges[edge.layer][edge.in * net->layers[edge.layer].n_out + edge.out] = EDGE_SPLINE;
     change_spline(net, edge, 0.0, value);
     kan_net_set_trainable(net, edge, KAN_PART_BASE | KAN_PART_SPLINE, false);
+    net_count_symbolic(net);
 }
 
 /* The new net's edge, a spline one, becomes scale phi + shift of the old net's, frozen or not as it was there; of a
@@ -342,6 +343,7 @@ kan_net *net_shrink(const kan_net *net, bool drop_inputs, size_t *inputs, size_t
     }
     kan_status status = small ? KAN_OK : KAN_ENOMEM;
     for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) status = fill_layer(&p, l, small);
+    if (status == KAN_OK) net_count_symbolic(small);
     if (status != KAN_OK) {
         kan_status_fail(error, status, "prune: out of memory");
         kan_net_free(small);
