@@ -15,6 +15,7 @@ enum {
     MAX_NAME = 18      /* characters of a name                        */
 };
 static const double margin = 28.0, letter = 6.4, faintest = 0.1;
+static const double weak = 0.3; /* a layer whose strongest score is less is drawn as if it were that */
 static const char ink[] = "#222222", blue[] = "#1f5fa8", red[] = "#c0392b";
 
 /* An edge that is drawn, with a box if it is among the strongest. */
@@ -31,7 +32,8 @@ typedef struct picture {
     FILE *out;
     line *lines[KAN_MAX_LEVELS - 1]; /* [n_lines], in the order of (in, out) */
     size_t n_lines[KAN_MAX_LEVELS - 1], n_boxes[KAN_MAX_LEVELS - 1], n_edges[KAN_MAX_LEVELS - 1];
-    double width, height, box;
+    double left, right, width, height, box;
+    double gain[KAN_MAX_LEVELS - 1]; /* of weak layers: what scores are multiplied by */
     double y_node[KAN_MAX_LEVELS], y_sub[KAN_MAX_LEVELS], y_box[KAN_MAX_LEVELS - 1];
     double below, above; /* room for the names of inputs, of outputs */
     bool slanted_below, slanted_above;
@@ -68,6 +70,9 @@ static bool choose_lines(picture *p, size_t l) {
     p->n_lines[l] = n < MAX_LINES ? n : MAX_LINES;
     p->n_boxes[l] = n < p->o.max_boxes ? n : p->o.max_boxes;
     for (size_t j = 0; j < p->n_boxes[l]; ++j) lines[j].has_box = true;
+    const double most = n > 0 ? lines[0].score : 0.0;
+    p->gain[l] = most > 0.0 && most < weak ? weak / most : 1.0;
+    for (size_t j = 0; j < n; ++j) lines[j].score *= p->gain[l];
     qsort(lines, p->n_lines[l], sizeof *lines, by_place);
     return true;
 }
@@ -75,13 +80,13 @@ static bool choose_lines(picture *p, size_t l) {
 /* ---- where everything is ------------------------------------------------------------------------- */
 
 static double x_sub(const picture *p, size_t level, size_t o) {
-    return margin + ((double)o + 0.5) * p->width / (double)net_n_sub(&p->net->config, level);
+    return p->left + ((double)o + 0.5) * p->width / (double)net_n_sub(&p->net->config, level);
 }
 
 /* A node stands in the middle of its factors. */
 static double x_node(const picture *p, size_t level, size_t j) {
     const kan_net_config *c = &p->net->config;
-    if (level == 0) return margin + ((double)j + 0.5) * p->width / (double)c->width[0];
+    if (level == 0) return p->left + ((double)j + 0.5) * p->width / (double)c->width[0];
     if (j < c->width[level]) return x_sub(p, level, j);
     const size_t first = c->width[level] + (j - c->width[level]) * c->arity[level];
     return (x_sub(p, level, first) + x_sub(p, level, first + c->arity[level] - 1)) / 2.0;
@@ -94,8 +99,9 @@ static size_t n_characters(const char *text) {
     return n;
 }
 
-/* Room for a row of names, and whether they must be slanted to fit. */
-static double room_for_names(const picture *p, char *const *names, size_t n, bool *slanted) {
+/* Room for a row of names, whether they must be slanted to fit, and then their reach to the side. */
+static double room_for_names(const picture *p, char *const *names, size_t n, bool *slanted,
+                             double *reach) {
     size_t longest = 3;
     for (size_t j = 0; names && j < n; ++j)
         if (n_characters(names[j]) > longest) longest = n_characters(names[j]);
@@ -103,6 +109,7 @@ static double room_for_names(const picture *p, char *const *names, size_t n, boo
     const double width = (double)longest * letter;
     *slanted = width > p->width / (double)n - 4.0;
     if (n > MAX_NAMES) return 14.0;
+    if (*slanted) *reach = fmax(*reach, 0.85 * width - 0.5 * p->width / (double)n + 8.0);
     return *slanted ? 22.0 + 0.6 * width : 26.0;
 }
 
@@ -118,8 +125,9 @@ static void place(picture *p) {
     for (size_t level = 0; level <= n_layers; ++level)
         p->width = fmax(p->width, fmin(1600.0, 30.0 * (double)net_n_sub(c, level)));
     const double gap = fmax(42.0, fmin(110.0, 0.08 * p->width));
-    p->above = room_for_names(p, p->o.output_names, p->net->model.n_out, &p->slanted_above);
-    p->below = room_for_names(p, p->o.input_names, p->net->model.n_in, &p->slanted_below);
+    p->left = p->right = margin;
+    p->above = room_for_names(p, p->o.output_names, p->net->model.n_out, &p->slanted_above, &p->right);
+    p->below = room_for_names(p, p->o.input_names, p->net->model.n_in, &p->slanted_below, &p->left);
     double y = margin + (p->o.title ? 22.0 : 0.0) + p->above;
     for (size_t level = n_layers; level > 0; --level) {
         p->y_node[level] = y;
@@ -137,7 +145,7 @@ static void place_boxes(picture *p, size_t l) {
     size_t n = 0;
     for (size_t j = 0; j < p->n_lines[l]; ++j) {
         line *at = &p->lines[l][j];
-        at->x = margin + ((double)n + 0.5) * p->width / (double)p->n_boxes[l];
+        at->x = p->left + ((double)n + 0.5) * p->width / (double)p->n_boxes[l];
         n += at->has_box;
     }
 }
@@ -317,30 +325,34 @@ static void write_note(picture *p, const char *text) {
     fputs("</text>\n", p->out);
 }
 
-/* What the picture leaves out. */
-static void write_notes(picture *p) {
+/* What the picture leaves out or changes, line after line; their number. */
+static size_t write_notes(picture *p, bool write) {
     char text[160];
-    if (p->o.note) write_note(p, p->o.note);
-    for (size_t l = 0; l < p->net->n_layers; ++l) {
-        if (p->n_boxes[l] == p->n_edges[l]) continue;
-        snprintf(text, sizeof text, "layer %zu: boxes for the %zu strongest of %zu edges%s", l,
-                 p->n_boxes[l], p->n_edges[l],
-                 p->n_lines[l] < p->n_edges[l] ? "; the weakest are not drawn"
-                                               : ", thin lines for the others");
-        write_note(p, text);
-    }
-    if (p->net->model.n_in > MAX_NAMES || p->net->model.n_out > MAX_NAMES)
-        write_note(p, "names are left out where there are more than 60");
-}
-
-static size_t count_notes(const picture *p) {
     size_t n = p->o.note != NULL;
-    for (size_t l = 0; l < p->net->n_layers; ++l) n += p->n_boxes[l] != p->n_edges[l];
-    return n + (p->net->model.n_in > MAX_NAMES || p->net->model.n_out > MAX_NAMES);
+    if (p->o.note && write) write_note(p, p->o.note);
+    for (size_t l = 0; l < p->net->n_layers; ++l) {
+        const bool some = p->n_boxes[l] < p->n_edges[l], hidden = p->n_lines[l] < p->n_edges[l];
+        size_t used = (size_t)snprintf(text, sizeof text, "layer %zu: ", l);
+        if (!some && p->gain[l] == 1.0) continue;
+        if (some)
+            used += (size_t)snprintf(text + used, sizeof text - used,
+                                     "boxes for the %zu strongest of %zu edges, %s%s", p->n_boxes[l],
+                                     p->n_edges[l],
+                                     hidden ? "the weakest left out" : "thin lines for the others",
+                                     p->gain[l] == 1.0 ? "" : "; ");
+        if (p->gain[l] != 1.0)
+            snprintf(text + used, sizeof text - used, "scores times %.3g", p->gain[l]);
+        if (write) write_note(p, text);
+        ++n;
+    }
+    if (p->net->model.n_in <= MAX_NAMES && p->net->model.n_out <= MAX_NAMES) return n;
+    if (write) write_note(p, "names are left out where there are more than 60");
+    return n + 1;
 }
 
-static void write_head(const picture *p) {
-    const double width = p->width + 2.0 * margin, height = p->height + 15.0 * (double)count_notes(p);
+static void write_head(picture *p) {
+    const double width = p->left + p->width + p->right,
+                 height = p->height + 15.0 * (double)write_notes(p, false);
     fprintf(p->out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
             "viewBox=\"0 0 %.0f %.0f\" font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" "
@@ -367,7 +379,7 @@ static void draw(picture *p) {
     for (size_t level = 0; level <= n_layers; ++level) draw_nodes(p, level);
     write_names(p, true);
     write_names(p, false);
-    write_notes(p);
+    write_notes(p, true);
     fputs("</svg>\n", p->out);
 }
 

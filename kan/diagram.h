@@ -3,7 +3,8 @@
  * Inputs are below, outputs above. Every edge is a line with its curve in a box, over the grid of its input; boxes have
  * their own scale. How strong an edge is drawn is its score E, as the opacity tanh(beta E). Functions that edges have
  * become are in another colour, with their names. A multiplying node is a circle with a cross above its factors.
- * Large networks are readable at a price that the picture states: boxes of the strongest edges of a layer only.
+ * Large networks are readable at a price that the picture states: boxes of the strongest edges of a layer only,
+ * and scores that are all weak, as with many outputs, brought up.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_KAN_DIAGRAM_H

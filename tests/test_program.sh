@@ -228,6 +228,15 @@ ok 'predict repeats what a search said of the test rows' \
 ok 'a search is better than one training' awk -v rmse="$(number effort_predict.json rmse)" \
     'BEGIN { exit !(rmse < 1e-4) }'
 accepted train fn:velocities --kan 2,1,1 --effort 0.2 --seeds 2 --grid 2,4,8 --degree 4 --json seeds.json
+accepted plot good.kan -o good.svg
+ok 'a picture has a box for every edge' [ "$(grep -c 'fill="#ffffff"/>$' good.svg)" -eq 16 ]
+for word in '>a</text>' '>b</text>' '>price</text>' 'over 1000 points'; do
+    ok "the picture shows $word" grep -qF -- "$word" good.svg
+done
+accepted plot good.kan --data no_target.csv -o rows.svg
+ok 'scores come from rows' grep -q 'over the .* rows of no_target.csv' rows.svg
+accepted plot good.kan
+ok 'without -o the picture goes to standard output' cmp -s out good.svg
 accepted train fn:hello --mlp 2,8,1 --activation tanh --effort 0.2 --json effort_mlp.json
 accepted compare fn:xy --rows 100 --kan 2,2,1 --mlp 2,4,1 --effort 0.1 --seeds 2 --json effort_compare.json
 if command -v python3 >/dev/null; then
@@ -284,6 +293,12 @@ refused 1 'nowhere/p.csv' predict good.kan good.csv -o nowhere/p.csv
 refused 1 'no_such.kan' predict no_such.kan good.csv -o p.csv
 refused 1 'good.csv' predict good.csv good.csv -o p.csv
 refused 1 'no_such.kan' info no_such.kan --json i.json
+refused 64 'MODEL' plot
+refused 64 '--json|kan plot' plot good.kan --json i.json
+refused 1 'no_such.kan' plot no_such.kan -o n.svg
+refused 1 'kinds.kan|MLP' plot kinds.kan -o n.svg
+refused 1 'nowhere/n.svg' plot good.kan -o nowhere/n.svg
+refused 1 "lacking.csv|'b'" plot good.kan --data lacking.csv -o n.svg
 size=$(wc -c <good.kan)
 for n in 0 7 100 $((size / 2)) $((size - 1)); do
     head -c "$n" good.kan >cut.kan
@@ -312,7 +327,7 @@ awk -F, 'BEGIN { pi = atan2(0, -1) }
 ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
 accepted --help
 cp out help
-for command in compare train predict info data bench; do
+for command in compare train predict info plot data bench; do
     ok "--help lists $command" grep -q "kan $command " help
     accepted "$command" --help
     ok "$command --help says how it is called" grep -q "^Usage: kan $command" out
