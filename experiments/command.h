@@ -29,6 +29,7 @@ int command_train(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_plot(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_data(int argc, char **argv);
 int command_bench(int argc, char **argv);
 

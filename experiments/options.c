@@ -235,6 +235,7 @@ static const entry entries[] = {
      "Of bench: tasks too, their data in PATH/mnist, sklearn and splits; of plot: a file with rows to "
      "measure what matters",
      .kind = TEXT, .at = AT(data)},
+    {OPTIONS_EXPORT, "c", NULL, "As C99", .kind = FLAG, .at = AT(c)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},
 };

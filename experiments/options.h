@@ -68,7 +68,7 @@ typedef struct options {
     bool has_decay, has_roughness;
     uint64_t seed;
 
-    bool quick;
+    bool quick, c;
     const char *only; /* of bench */
     const char *data; /* of bench: a folder; of plot: rows */
 
@@ -87,6 +87,7 @@ enum {
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */
     OPTIONS_BENCH = 256,   /* --quick --only, and --data FOLDER */
+    OPTIONS_EXPORT = 1024, /* --c */
     OPTIONS_ROWS = 512     /* --data FILE */
 };
 
