@@ -342,6 +342,7 @@ kan_net *net_shrink(const kan_net *net, bool drop_inputs, size_t *inputs, size_t
         small = net_alloc_empty(&p.config);
     }
     kan_status status = small ? KAN_OK : KAN_ENOMEM;
+    if (small) small->penalty = net->penalty;
     for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) status = fill_layer(&p, l, small);
     if (status == KAN_OK) net_count_symbolic(small);
     if (status != KAN_OK) {
