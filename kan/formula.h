@@ -26,6 +26,18 @@ extern "C" {
 kan_status kan_net_formula(const kan_net *net, size_t output, const char *const *names,
                            kan_expression **made, kan_error *error);
 
+/* A net of n_in inputs, n_in > 0, and one output that computes e, all of whose edges are symbolic or removed: sums
+ * are adding nodes, products multiplying nodes, functions and powers edges; where it must, a node is carried
+ * to higher levels by edges x. names [n_in] are those of the inputs, among which must be the variables of e;
+ * NULL stands for the variables of e in their order. One cell of degree 1 (the splines that are set aside are zero;
+ * kan_grid_refine gives them more cells). Agrees with kan_expression_eval up to rounding where that is
+ * finite; a^b with a b that varies or is no whole number is exp(b log a), for a > 0.
+ *
+ * NULL: KAN_ECONFIG (a function that no edge can be, a variable that is no input, more than KAN_MAX_LEVELS levels),
+ * KAN_ENOMEM. */
+kan_net *kan_net_from_expression(const kan_expression *e, size_t n_in, const char *const *names,
+                                 kan_error *error);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -22,6 +22,7 @@
 #ifndef KAN_SYMBOLIC_EXPRESSION_H
 #define KAN_SYMBOLIC_EXPRESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/status.h"
@@ -51,6 +52,70 @@ const char *kan_expression_variable(const kan_expression *e, size_t i);
 /* The value at x [n_variables]; where the formula is not defined it is NaN or infinite, as in <math.h>.
  * Allocates nothing; any number of threads may evaluate one expression. */
 double kan_expression_eval(const kan_expression *e, const double *x);
+
+/* The same in long double, with the functions of <math.h> for it; digamma, trigamma and the table of
+ * symbolic/special.h have double precision only. */
+long double kan_expression_eval_long(const kan_expression *e, const long double *x);
+
+/* ---- many rows, and derivatives by the numbers ----------------------------------------------------- */
+
+/* The doubles of scratch (work) that the next two need; it grows with e, not with the number of rows. */
+size_t kan_expression_work_size(const kan_expression *e);
+
+/* y [n] at the rows x [n][n_variables]: the values of kan_expression_eval, to the bit. */
+void kan_expression_eval_rows(const kan_expression *e, size_t n, const double *x, double *y,
+                              double *work);
+
+/* The same, and J [n][n_numbers]: d y/d number. A number in an exponent has the derivative a^b log a; where a <= 0 it has
+ * none and J is 0 there, so that a fit leaves the 2 of x^2 alone. Kinks and jumps count as in symbolic/function.h.
+ * The functions of symbolic/special.h go by differences, to about 1e-11. */
+void kan_expression_jacobian(const kan_expression *e, size_t n, const double *x, double *y, double *J,
+                             double *work);
+
+/* The numbers of the formula, in the order in which they stand in it (pi and e are none). Number k may be
+ * given any value, negative ones too. */
+size_t kan_expression_n_numbers(const kan_expression *e);
+double kan_expression_number_at(const kan_expression *e, size_t k);
+void kan_expression_set_number(kan_expression *e, size_t k, double value);
+
+/* ---- made from others; each returns a new expression, to be freed ----------------------------------- */
+
+/* NULL: KAN_ENOMEM, or KAN_EFORMAT where the result is nested too deep to be evaluated. */
+kan_expression *kan_expression_number(double value, kan_error *error);
+kan_expression *kan_expression_copy(const kan_expression *e, kan_error *error);
+
+/* e with by[k] for every variable names[k], all [n] at once: what comes in is not replaced again. Names that
+ * are no variables of e do nothing. The variables of the result are those that were not replaced and
+ * those of what came in. So formulas are made from templates:
+ *     "c*f + d" with f -> parsed "sin(u)", u -> parsed "a*x + b". */
+kan_expression *kan_expression_substitute(const kan_expression *e, size_t n, const char *const *names,
+                                          const kan_expression *const *by, kan_error *error);
+
+/* True where variable i stands anywhere in the formula. */
+bool kan_expression_uses(const kan_expression *e, size_t i);
+
+/* ---- written out ----------------------------------------------------------------------------------- */
+
+typedef enum kan_expression_form {
+    KAN_EXPRESSION_TEXT, /* of the grammar above: parses back to an expression of the same values, to the bit */
+    KAN_EXPRESSION_C99, /* an expression of doubles for a file that includes <math.h>                        */
+    KAN_EXPRESSION_LATEX, /* for math mode                                                                     */
+    KAN_EXPRESSION_SYMPY, /* for sympy.sympify; whole numbers stay whole, symbols are the variables' names     */
+    KAN_EXPRESSION_JSON /* nested: 2.5, {"variable": "x"}, {"constant": "pi"}, {"op": "+", "args": [.., ..]}, */
+} kan_expression_form; /* also "-", "*", "/", "^", "neg"; {"call": "sin", "args": [..]}                     */
+
+/* The formula in that form, to be freed with free(). Numbers have as few digits as read back to the same bits. C: sign,
+ * step, relu, silu and sinc repeat their argument; names of variables are taken as they are, so they should be none of
+ * C's. NULL: KAN_ENOMEM, or KAN_EFORMAT for a function that C has not (digamma, trigamma, symbolic/special.h). */
+char *kan_expression_print(const kan_expression *e, kan_expression_form form, kan_error *error);
+
+/* The same with numbers rounded to `digits` (1..17) significant ones, for people; 0: as above. */
+char *kan_expression_print_digits(const kan_expression *e, kan_expression_form form, size_t digits,
+                                  kan_error *error);
+
+/* The sum over the tree: 1 for a number, a constant, a variable, an operator or a sign; kan_function's cost for a
+ * function of one variable, 2 for one of two. */
+double kan_expression_complexity(const kan_expression *e);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
