@@ -24,6 +24,8 @@ static const struct {
     {"predict", "apply a saved model to data", command_predict},
     {"info", "say what is in a saved model", command_info},
     {"formula", "find the formula behind data", command_formula},
+    {"plot", "draw the network of a saved KAN", command_plot},
+    {"export", "write a saved model as a C program", command_export},
     {"data", "list the data that need no file, or write them", command_data},
     {"bench", "measure how fast all of this is here", command_bench},
 };

@@ -229,14 +229,16 @@ static const entry entries[] = {
     {OPTIONS_THREADS, "threads", "N", "Threads [1]", .kind = SIZE, .at = AT(threads), .lo = 1,
      .hi = 1024},
     {OPTIONS_FORMULA, "latex", NULL, "Print the formula in LaTeX", .kind = FLAG, .at = AT(latex)},
-    {OPTIONS_FORMULA, "c", NULL, "Print the formula in C", .kind = FLAG, .at = AT(c)},
     {OPTIONS_FORMULA, "sympy", NULL, "Print the formula for SymPy", .kind = FLAG, .at = AT(sympy)},
     {OPTIONS_BENCH, "quick", NULL, "Every measurement shortly: to see that it works, not to be quoted",
      .kind = FLAG, .at = AT(quick)},
     {OPTIONS_BENCH, "only", "PARTS", "Only these parts, such as layers,threads [all but tasks]",
      .kind = TEXT, .at = AT(only)},
-    {OPTIONS_BENCH, "data", "FOLDER", "Tasks too, their data in FOLDER/mnist, sklearn and splits",
+    {OPTIONS_BENCH | OPTIONS_ROWS, "data", "PATH",
+     "Of bench: tasks too, their data in PATH/mnist, sklearn and splits; of plot: a file with rows to "
+     "measure what matters",
      .kind = TEXT, .at = AT(data)},
+    {OPTIONS_EXPORT | OPTIONS_FORMULA, "c", NULL, "As C99", .kind = FLAG, .at = AT(c)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},
 };

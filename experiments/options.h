@@ -68,10 +68,11 @@ typedef struct options {
     bool has_decay, has_roughness;
     uint64_t seed;
 
-    bool latex, c, sympy; /* how formula prints */
+    bool latex, c, sympy; /* of formula; c of export too */
 
     bool quick;
-    const char *only, *data; /* of bench */
+    const char *only; /* of bench */
+    const char *data; /* of bench: a folder; of plot: rows */
 
     const char *output, *json;
 } options;
@@ -87,9 +88,11 @@ enum {
     OPTIONS_THREADS = 32,  /* --threads */
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */
-    OPTIONS_BENCH = 256,   /* --quick --only --data */
-    OPTIONS_SEARCH = 1024, /* --budget --seeds --seed of those of OPTIONS_TRAINING           */
-    OPTIONS_FORMULA = 2048 /* --latex --c --sympy                                            */
+    OPTIONS_BENCH = 256,   /* --quick --only, and --data FOLDER */
+    OPTIONS_ROWS = 512,    /* --data FILE */
+    OPTIONS_EXPORT = 1024, /* --c */
+    OPTIONS_SEARCH = 2048, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
+    OPTIONS_FORMULA = 4096 /* --latex --sympy, and --c                                         */
 };
 
 typedef struct options_command {

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/discover.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "kan/form.h"
 #include "kan/reading.h"
+#include "symbolic/constant.h"
 #include "symbolic/refit.h"
 
 enum { LEAST_ROWS = 20, MOST_FORMULAS = 64, READ_FIRST = 3, SWAP_ROUNDS = 3 };
@@ -158,22 +161,83 @@ static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_express
     return status;
 }
 
-/* Constants at values with a name where the data allow it. Takes e over. */
+/* A number of the text at `at`: its end, or NULL where none begins. Digits of a name (x2) are none. */
+static const char *number_at(const char *text, const char *at) {
+    const char before = at > text ? at[-1] : ' ';
+    if (!isdigit((unsigned char)*at) || isalnum((unsigned char)before) || before == '_' ||
+        before == '.')
+        return NULL;
+    char *end;
+    strtod(at, &end);
+    return end;
+}
+
+/* The text with "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
+ * without memory. */
+static char *name_constants(const char *text) {
+    char *named = malloc(64 * strlen(text) + 1), *to = named;
+    for (const char *at = text; named && *at;) {
+        const char *end = number_at(text, at);
+        kan_constant found;
+        if (!end) {
+            *to++ = *at++;
+        } else if (strcspn(at, ".") < (size_t)(end - at) &&
+                   kan_constant_recognise(strtod(at, NULL), 0.0, &found)) {
+            to += sprintf(to, "(%s)", found.text);
+            at = end;
+        } else {
+            while (at < end) *to++ = *at++;
+        }
+    }
+    if (named) *to = '\0';
+    return named;
+}
+
+/* The normal form with named constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
+static kan_expression *tidy(const hunt *h, const kan_expression *e, kan_error *error) {
+    kan_expression *plain = kan_expression_simplify(e, error), *made = NULL;
+    char *text = plain ? kan_expression_print(plain, KAN_EXPRESSION_TEXT, error) : NULL;
+    char *named = text ? name_constants(text) : NULL;
+    kan_expression *parsed = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error)
+                                   : NULL;
+    if (parsed) made = kan_expression_simplify(parsed, error);
+    kan_expression_free(parsed);
+    kan_expression_free(plain);
+    free(named);
+    free(text);
+    return made;
+}
+
+/* Whether e is as good as a formula of that error: not worse, or exact to rounding. */
+static kan_status is_as_good(const hunt *h, const kan_expression *e, double rmse, bool *good,
+                             kan_error *error) {
+    double own;
+    const kan_status status = measure(h, h->d, e, &own, error);
+    *good = status == KAN_OK && (own <= 1.000001 * rmse || own <= rounding * h->spread);
+    return status;
+}
+
+/* Constants at values with a name where the data allow it, and the normal form. Takes e over. */
 static kan_status polish(const hunt *h, kan_expression *e, kan_formula *f, kan_error *error) {
     double *x = columns(h, h->d, e);
-    bool *fixed = fixed_numbers(e);
+    bool *fixed = fixed_numbers(e), good = false;
     kan_refit_report report;
-    *f = (kan_formula){.expression = e};
     kan_status status = x && fixed ? KAN_OK
                                    : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
     if (status == KAN_OK) status = kan_refit_round(e, h->d->n, x, h->y, NULL, fixed, &report, error);
     free(fixed);
     free(x);
     if (status == KAN_OK) status = measure(h, h->d, e, &f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->held, e, &f->validation, error);
-    f->complexity = kan_expression_complexity(e);
+    kan_expression *normal = status == KAN_OK ? tidy(h, e, error) : NULL;
+    if (normal) status = is_as_good(h, normal, f->rmse, &good, error);
+    kan_expression_free(good ? e : normal);
+    f->expression = good ? normal : e;
+    if (status == KAN_OK) status = measure(h, h->d, f->expression, &f->rmse, error);
+    if (status == KAN_OK) status = measure(h, h->held, f->expression, &f->validation, error);
+    if (status != KAN_OK) return status;
+    f->complexity = kan_expression_complexity(f->expression);
     f->to_rounding = f->rmse <= rounding * h->spread;
-    return status;
+    return KAN_OK;
 }
 
 static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) {
@@ -188,7 +252,7 @@ static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) 
         if (status == KAN_OK)
             keep(h, &f);
         else
-            kan_expression_free(e);
+            kan_expression_free(f.expression);
     }
     free(choice);
     reading_free(r);

@@ -367,6 +367,7 @@ static void copy_trainable(const kan_net *net, kan_net *fine, size_t l) {
 static kan_net *express_splines(const kan_net *net, const kan_net_config *config, kan_error *error) {
     kan_net *fine = net_alloc_empty(config);
     kan_status status = fine ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
+    if (fine) fine->penalty = net->penalty;
     for (size_t l = 0; status == KAN_OK && l < net->n_layers; ++l) {
         memcpy(fine->edges[l], net->edges[l], net->layers[l].n_in * net->layers[l].n_out);
         for (size_t i = 0; i < net->layers[l].n_in && status == KAN_OK; ++i)

@@ -13,12 +13,15 @@
 #include "kan/init.h"
 #include "kan/net_private.h"
 #include "kan/penalty.h"
+#include "kan/scales.h"
 #include "kan/symbolic_edges.h"
 #include "splines/spline.h"
 
 /* ---- configuration ------------------------------------------------------------------------------ */
 
 static const char *const base_names[KAN_N_BASES] = {"silu", "identity", "zero"};
+static const char *const scale_names[KAN_N_SCALES] = {"edge_forward_spline_n", "edge_forward_spline_u",
+                                                      "edge_forward_sum", "edge_backward"};
 static const char *const init_names[KAN_N_INITS] = {"reference", "glorot", "power"};
 
 const char *kan_net_base_name(kan_base base) {
@@ -39,6 +42,16 @@ kan_init kan_net_init_from_name(const char *name) {
     kan_init init = 0;
     while (init < KAN_N_INITS && strcmp(init_names[init], name) != 0) ++init;
     return init;
+}
+
+const char *kan_net_scale_name(kan_scale scale) {
+    return scale < KAN_N_SCALES ? scale_names[scale] : NULL;
+}
+
+kan_scale kan_net_scale_from_name(const char *name) {
+    kan_scale scale = 0;
+    while (scale < KAN_N_SCALES && strcmp(scale_names[scale], name) != 0) ++scale;
+    return scale;
 }
 
 size_t net_n_nodes(const kan_net_config *config, size_t level) {
@@ -134,6 +147,8 @@ typedef struct layout {
     double *d_below;
     double *values;   /* [n_symbolic][batch] f of the symbolic edges        */
     double *partials; /* of their gradients, see kan/symbolic_edges.h       */
+    double *x;        /* [batch][n_in], for a penalty of edge scales        */
+    double *scales;   /* and its scratch, see kan/scales.h                  */
     size_t size;      /* doubles */
 } layout;
 
@@ -166,6 +181,9 @@ static layout lay_out(const kan_net *net, size_t batch, double *work) {
     w.d_sub = take(work, &w.size, batch * widest);
     w.values = take(work, &w.size, net->n_symbolic * batch);
     w.partials = take(work, &w.size, symbolic_partials_size(net, batch));
+    const size_t scales = scales_size(net, batch);
+    w.x = scales > 0 ? take(work, &w.size, batch * net->model.n_in) : NULL;
+    w.scales = take(work, &w.size, scales);
     return w;
 }
 
@@ -193,6 +211,7 @@ static void forward_level(const kan_net *net, size_t l, size_t batch, const doub
 static void forward(const void *self, size_t batch, const double *x, double *y, double *work) {
     const kan_net *net = self;
     layout w = lay_out(net, batch, work);
+    if (w.x) memcpy(w.x, x, batch * net->model.n_in * sizeof *x);
     for (size_t l = 0; l < net->n_layers; ++l)
         forward_level(net, l, batch, l == 0 ? x : w.nodes[l],
                       l + 1 == net->n_layers ? y : w.nodes[l + 1], &w);
@@ -241,12 +260,20 @@ static void gradient(const void *self, size_t batch, const double *x, const doub
     backward_pass(self, batch, x, dy, true, grad, dx, work);
 }
 
+static double penalty(const void *self, size_t batch, double weight, double *grad, double *work) {
+    const kan_net *net = self;
+    const double value = penalty_of_theta(net, weight, grad);
+    if (scales_size(net, batch) == 0) return value;
+    const layout w = lay_out(net, batch, work);
+    return value + scales_penalty(net, batch, w.x, weight, grad, w.scales);
+}
+
 static const kan_model_ops ops = {.name = "kan",
                                   .work_size = work_size,
                                   .forward = forward,
                                   .backward = backward,
-                                  .penalty = penalty_roughness,
-                                  .penalty_hessian = penalty_roughness_hessian,
+                                  .penalty = penalty,
+                                  .penalty_hessian = penalty_hessian,
                                   .gradient = gradient,
                                   .jacobian_runs = net_jacobian_runs,
                                   .jacobian_work_size = net_jacobian_work_size,
@@ -375,6 +402,7 @@ kan_net *net_alloc_empty(const kan_net_config *config) {
     kan_net *net = calloc(1, sizeof *net);
     if (!net) return NULL;
     net->config = with_defaults(config);
+    net->penalty.roughness = 1.0;
     net->n_layers = count_levels(&net->config) - 1;
     for (size_t l = 0; l < net->n_layers; ++l)
         net->layers[l] = (layer){.n_in = net_n_nodes(&net->config, l),
@@ -428,6 +456,7 @@ kan_net *kan_net_copy(const kan_net *net) {
         kan_net_free(copy);
         return NULL;
     }
+    copy->penalty = net->penalty;
     memcpy(copy->model.theta, net->model.theta, net->model.n_params * sizeof *net->model.theta);
     memcpy(copy->trainable, net->trainable, net->model.n_params);
     for (size_t l = 0; l < net->n_layers; ++l) {
@@ -459,6 +488,15 @@ kan_model *kan_net_model(kan_net *net) {
 
 const kan_net_config *kan_net_get_config(const kan_net *net) {
     return &net->config;
+}
+
+void kan_net_set_penalty(kan_net *net, const kan_penalty *p) {
+    assert((unsigned)p->metric < KAN_N_SCALES && "a metric that there is");
+    net->penalty = *p;
+}
+
+const kan_penalty *kan_net_get_penalty(const kan_net *net) {
+    return &net->penalty;
 }
 
 size_t kan_net_n_layers(const kan_net *net) {

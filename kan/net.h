@@ -67,6 +67,33 @@ typedef struct kan_net_config {
     uint64_t seed;
 } kan_net_config;
 
+/* What the penalty of the contract (kan_model_penalty) is, R = sum of these, each with its factor; 0 is without.
+ *
+ *   roughness  how rough the splines are (kan/penalty.h)
+ *   l1         of each layer, sum of the scales v_io of its edges, standard deviations over the batch
+ *   entropy    of each layer, -mean_o sum_i p log2(p + 1e-4), p = v_io / (1 + sum_i v_io), and the same by rows
+ *   coef       sum_i sum_r mean_o |coef[i][r][o]|
+ *   coefdiff   sum_i sum_r mean_o |coef[i][r+1][o] - coef[i][r][o]|, both with |c| = sqrt(c^2 + 1e-10) - 1e-5
+ *
+ * The last four are those of the reference (KAN: arXiv 2404.19756, eq. 2.17 - 2.20), whose factors are l1 = 1 and
+ * entropy = 2. Scales v_io, with s the standard deviation over a batch of two samples or more:
+ *
+ *   SPLINE      s(phi_io) / (s(x_i) + 0.1), 0 for symbolic edges     "edge_forward_spline_n", the reference's default
+ *   EDGE        s(phi_io)                                            "edge_forward_spline_u"
+ *   RELATIVE    s(phi_io) / (s(x_i) + 0.1)                           "edge_forward_sum"
+ *   ATTRIBUTED  the scores of kan/attribution.h                      "edge_backward" */
+typedef enum kan_scale {
+    KAN_SCALE_SPLINE = 0,
+    KAN_SCALE_EDGE,
+    KAN_SCALE_RELATIVE,
+    KAN_SCALE_ATTRIBUTED,
+    KAN_N_SCALES
+} kan_scale;
+typedef struct kan_penalty {
+    double roughness, l1, entropy, coef, coefdiff;
+    kan_scale metric;
+} kan_penalty;
+
 /* Edge from node `in` of level `layer` to output `out` of that layer. KAN_EVERY stands for all of them.
  */
 #define KAN_EVERY SIZE_MAX
@@ -94,6 +121,10 @@ typedef struct kan_symbolic {
 /* Its parameters, to be combined with |. */
 enum { KAN_SYMBOLIC_A = 1, KAN_SYMBOLIC_B = 2, KAN_SYMBOLIC_C = 4, KAN_SYMBOLIC_D = 8 };
 
+/* "edge_forward_spline_n", ..; and back: KAN_N_SCALES for a name that is none. */
+const char *kan_net_scale_name(kan_scale scale);
+kan_scale kan_net_scale_from_name(const char *name);
+
 /* Parameters of a network of that config; SIZE_MAX where their number overflows. */
 size_t kan_net_count(const kan_net_config *config);
 
@@ -107,6 +138,11 @@ kan_model *kan_net_model(kan_net *net); /* the contract; owned by net */
 
 /* What the net is: the config with its defaults filled in; n_cells that of layer 0. */
 const kan_net_config *kan_net_get_config(const kan_net *net);
+
+/* The penalty of a net: roughness = 1 alone until it is set. It belongs to training: copies and nets made from a net
+ * have it, files have not. The size of the model's work depends on it. */
+void kan_net_set_penalty(kan_net *net, const kan_penalty *penalty);
+const kan_penalty *kan_net_get_penalty(const kan_net *net);
 
 size_t kan_net_n_layers(const kan_net *net);
 size_t kan_net_n_in(const kan_net *net, size_t layer); /* nodes below the layer */

@@ -209,6 +209,7 @@ kan_net *kan_net_compact(const kan_net *net) {
     config.n_cells = 1, config.degree = 1;
     kan_net *made = net_alloc_empty(&config);
     if (!made) return NULL;
+    made->penalty = net->penalty;
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
         assert(!memchr(net->edges[l], EDGE_SPLINE, a->n_in * a->n_out) && "no edge is a spline");

@@ -19,6 +19,7 @@ typedef struct symbolic_edge {
 
 struct kan_net {
     kan_net_config config; /* defaults filled in */
+    kan_penalty penalty;
     kan_model model;
     size_t n_layers;
     layer layers[KAN_MAX_LEVELS - 1];

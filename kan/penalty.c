@@ -30,9 +30,7 @@ static double add_edge(const layer *a, const double *d, const double *coef, doub
     return weight * sum;
 }
 
-double penalty_roughness(const void *self, size_t batch, double weight, double *grad, double *work) {
-    (void)batch, (void)work;
-    const kan_net *net = self;
+static double add_roughness(const kan_net *net, double weight, double *grad) {
     double sum = 0.0, d[KAN_MAX_DEGREE + 1];
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
@@ -57,8 +55,7 @@ static void add_edge_hessian(const layer *a, const double *d, size_t first, size
         }
 }
 
-void penalty_roughness_hessian(const void *self, double weight, double *hessian) {
-    const kan_net *net = self;
+static void add_roughness_hessian(const kan_net *net, double weight, double *hessian) {
     double d[KAN_MAX_DEGREE + 1];
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
@@ -68,6 +65,92 @@ void penalty_roughness_hessian(const void *self, double weight, double *hessian)
             const double *coef = a->theta + e / a->n_out * layer_input_size(a) + e % a->n_out;
             add_edge_hessian(a, d, (size_t)(coef - net->model.theta), net->model.n_params, weight,
                              hessian);
+        }
+    }
+}
+
+/* ---- sizes of coefficients and of their differences ----------------------------------------------- */
+
+/* |c| = sqrt(c^2 + e^2) - e: what is meant by small, in a net whose values are of the order of one. */
+static const double small = 1e-5;
+
+typedef struct coefs {
+    size_t first, n, stride; /* of one edge: parameters first, first + stride, .. */
+} coefs;
+
+static coefs coefs_of(const kan_net *net, const layer *a, size_t e) {
+    const size_t input = (size_t)(a->theta - net->model.theta) + e / a->n_out * layer_input_size(a);
+    return (coefs){input + e % a->n_out, layer_n_basis(a), a->n_out};
+}
+
+/* lag 0: the coefficients; 1: their first differences. */
+static double add_sizes(const double *theta, coefs c, size_t lag, double weight, double *grad) {
+    double sum = 0.0;
+    for (size_t r = 0; r + lag < c.n; ++r) {
+        const size_t p = c.first + r * c.stride, q = p + lag * c.stride;
+        const double value = theta[q] - (lag ? theta[p] : 0.0);
+        const double size = sqrt(value * value + small * small);
+        sum += size - small;
+        grad[q] += weight * value / size;
+        if (lag) grad[p] -= weight * value / size;
+    }
+    return weight * sum;
+}
+
+static void add_sizes_hessian(const double *theta, coefs c, size_t lag, double weight, size_t n_params,
+                              double *hessian) {
+    for (size_t r = 0; r + lag < c.n; ++r) {
+        const size_t p = c.first + r * c.stride, q = p + lag * c.stride;
+        const double value = theta[q] - (lag ? theta[p] : 0.0);
+        const double h = weight / sqrt(value * value + small * small);
+        hessian[q * n_params + q] += h;
+        if (!lag) continue;
+        hessian[p * n_params + p] += h;
+        hessian[q * n_params + p] -= h;
+    }
+}
+
+double penalty_of_theta(const kan_net *net, double weight, double *grad) {
+    const kan_penalty *p = &net->penalty;
+    double sum = p->roughness > 0.0 ? add_roughness(net, weight * p->roughness, grad) : 0.0;
+    for (size_t l = 0; l < net->n_layers && (p->coef != 0.0 || p->coefdiff != 0.0); ++l) {
+        const layer *a = &net->layers[l];
+        const double mean = weight / (double)a->n_out;
+        for (size_t e = 0; e < a->n_in * a->n_out; ++e) {
+            if (net->edges[l][e] != EDGE_SPLINE) continue;
+            const coefs c = coefs_of(net, a, e);
+            sum += add_sizes(net->model.theta, c, 0, mean * p->coef, grad);
+            sum += add_sizes(net->model.theta, c, 1, mean * p->coefdiff, grad);
+        }
+    }
+    return sum;
+}
+
+/* See the header. */
+static void add_scale_hessian(const double *theta, coefs c, double weight, size_t n_params,
+                              double *hessian) {
+    double squares = small * small;
+    for (size_t r = 0; r < c.n; ++r)
+        squares += theta[c.first + r * c.stride] * theta[c.first + r * c.stride] / (double)c.n;
+    for (size_t r = 0; r < c.n; ++r)
+        hessian[(c.first + r * c.stride) * (n_params + 1)] += weight / ((double)c.n * sqrt(squares));
+}
+
+void penalty_hessian(const void *self, double weight, double *hessian) {
+    const kan_net *net = self;
+    const kan_penalty *p = &net->penalty;
+    const size_t n = net->model.n_params;
+    if (p->roughness > 0.0) add_roughness_hessian(net, weight * p->roughness, hessian);
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        const layer *a = &net->layers[l];
+        const double mean = weight / (double)a->n_out;
+        for (size_t e = 0; e < a->n_in * a->n_out; ++e) {
+            if (net->edges[l][e] != EDGE_SPLINE) continue;
+            const coefs c = coefs_of(net, a, e);
+            if (p->coef > 0.0) add_sizes_hessian(net->model.theta, c, 0, mean * p->coef, n, hessian);
+            if (p->coefdiff > 0.0)
+                add_sizes_hessian(net->model.theta, c, 1, mean * p->coefdiff, n, hessian);
+            if (p->l1 > 0.0) add_scale_hessian(net->model.theta, c, weight * p->l1, n, hessian);
         }
     }
 }

@@ -1,4 +1,5 @@
-/* kan/penalty.h - private: how rough the curves of a net are.
+/* kan/penalty.h - private: the penalties of a net that depend on its parameters alone (kan_penalty, kan/net.h), and how
+ * rough its curves are.
  *
  * With G = n_cells, k = degree, and Delta^k coef the k-th differences of an edge's coefficients, of which there are G,
  *
@@ -17,10 +18,15 @@
 
 #include <stddef.h>
 
-/* The operation of the contract: weight * R(theta), grad += weight * dR/dtheta. */
-double penalty_roughness(const void *self, size_t batch, double weight, double *grad, double *work);
+#include "kan/net.h"
 
-/* Adds weight * d2R/dtheta2 to the lower triangle of hessian [n_params][n_params]. */
-void penalty_roughness_hessian(const void *self, double weight, double *hessian);
+/* weight * R(theta), roughness and sizes and differences of coefficients; grad += weight * dR/dtheta. */
+double penalty_of_theta(const kan_net *net, double weight, double *grad);
+
+/* The operation of the contract: adds weight * H to the lower triangle of hessian [n_params][n_params]. For roughness H
+ * is the Hessian. For |c| = sqrt(c^2 + e^2) - e it is 1 / sqrt(c^2 + e^2), the curvature of the parabola that touches it
+ * at c and nowhere falls below it. For the l1 of edge scales, of which only the order of magnitude is known without
+ * a batch, it is 1 / (n_basis sqrt(mean c^2)) for the coefficients of an edge; for entropy, whose sign is open, none. */
+void penalty_hessian(const void *self, double weight, double *hessian);
 
 #endif

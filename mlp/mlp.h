@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/file.h"
 #include "core/model.h"
@@ -69,6 +70,10 @@ void kan_mlp_set_trainable(kan_mlp *mlp, size_t layer, bool trainable);
 
 /* Parameters of an MLP of that shape; SIZE_MAX for more than can be counted. */
 size_t kan_mlp_count(const kan_mlp_config *config);
+
+/* Writes C99 that needs math.h, which the caller has included in the text before: static void net(const double *x,
+ * double *y), y [n_out] from x [n_in], up to rounding; an MLP of single precision is written in double. */
+void kan_mlp_export_c(kan_mlp *mlp, FILE *stream);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

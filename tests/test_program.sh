@@ -193,6 +193,7 @@ ok 'two seeds make two runs' [ "$(grep -c '"evaluations"' train.json)" -eq 3 ]
 awk -F, 'NR == FNR { if (FNR > 1) listed[$1] = 1; next }
     FNR == 1 || (FNR - 2) in listed { print $3 "," $2 ",0.5," $1 }' rows good.csv | sed '1s/0.5/unused/' >test.csv
 awk -F, '{ print $2 "," $4 }' test.csv >no_target.csv
+awk -F, '{ print $4 "," $2 }' test.csv >inputs.csv
 accepted predict good.kan test.csv -o predicted.csv --json predict.json
 accepted predict good.kan no_target.csv -o blind.csv --json blind.json
 for key in rmse mae r2; do
@@ -228,6 +229,31 @@ ok 'predict repeats what a search said of the test rows' \
 ok 'a search is better than one training' awk -v rmse="$(number effort_predict.json rmse)" \
     'BEGIN { exit !(rmse < 1e-4) }'
 accepted train fn:velocities --kan 2,1,1 --effort 0.2 --seeds 2 --grid 2,4,8 --degree 4 --json seeds.json
+# exported MODEL TABLE PREDICTIONS FIRST: as C it gives the numbers of `predict` from column FIRST on, to 1e-12
+compiler=${CC:-cc}
+exported() {
+    command -v "$compiler" >/dev/null || return 0
+    accepted export "$1" --c -o model.c
+    ok "$1 as C compiles without a warning" \
+        "$compiler" -std=c99 -pedantic -Wall -Wextra -Werror -DMODEL_MAIN model.c -o model -lm
+    tail -n +2 "$2" | ./model >said
+    tail -n +2 "$3" | cut -d, -f"$4"- | paste -d, said - | awk -F, '
+        { for (j = 1; j <= NF / 2; ++j) {
+              d = $j - $(j + NF / 2); scale = $j < 0 ? 1 - $j : 1 + $j
+              if (d < 0) d = -d
+              if (!(d <= 1e-12 * scale)) bad = 1 } }
+        END { exit bad || NR < 5 || NF % 2 }' || fail "$1: its C program says something else"
+}
+exported good.kan inputs.csv predicted.csv 1
+accepted plot good.kan -o good.svg
+ok 'a picture has a box for every edge' [ "$(grep -c 'fill="#ffffff"/>$' good.svg)" -eq 16 ]
+for word in '>a</text>' '>b</text>' '>price</text>' 'over 1000 points'; do
+    ok "the picture shows $word" grep -qF -- "$word" good.svg
+done
+accepted plot good.kan --data no_target.csv -o rows.svg
+ok 'scores come from rows' grep -q 'over the .* rows of no_target.csv' rows.svg
+accepted plot good.kan
+ok 'without -o the picture goes to standard output' cmp -s out good.svg
 accepted train fn:hello --mlp 2,8,1 --activation tanh --effort 0.2 --json effort_mlp.json
 accepted compare fn:xy --rows 100 --kan 2,2,1 --mlp 2,4,1 --effort 0.1 --seeds 2 --json effort_compare.json
 if command -v python3 >/dev/null; then
@@ -264,6 +290,9 @@ for key in accuracy macro_f1 cross_entropy; do
     ok "predict repeats what train said of the test rows ($key)" \
         [ "$(number classes.json $key)" = "$(test_number kinds.json $key)" ]
 done
+cut -d, -f1-2 test_kinds.csv >inputs.csv
+sed 's/"above, or on"/above/' classes.csv >plain.csv
+exported kinds.kan inputs.csv plain.csv 2
 accepted info kinds.kan
 ok 'info lists the classes' grep -q 'classes *2: above, or on, below' out
 
@@ -284,6 +313,15 @@ refused 1 'nowhere/p.csv' predict good.kan good.csv -o nowhere/p.csv
 refused 1 'no_such.kan' predict no_such.kan good.csv -o p.csv
 refused 1 'good.csv' predict good.csv good.csv -o p.csv
 refused 1 'no_such.kan' info no_such.kan --json i.json
+refused 64 'MODEL' plot
+refused 64 '--c' export good.kan -o n.c
+refused 1 'no_such.kan' export no_such.kan --c -o n.c
+refused 1 'nowhere/n.c' export good.kan --c -o nowhere/n.c
+refused 64 '--json|kan plot' plot good.kan --json i.json
+refused 1 'no_such.kan' plot no_such.kan -o n.svg
+refused 1 'kinds.kan|MLP' plot kinds.kan -o n.svg
+refused 1 'nowhere/n.svg' plot good.kan -o nowhere/n.svg
+refused 1 "lacking.csv|'b'" plot good.kan --data lacking.csv -o n.svg
 size=$(wc -c <good.kan)
 for n in 0 7 100 $((size / 2)) $((size - 1)); do
     head -c "$n" good.kan >cut.kan
@@ -312,7 +350,7 @@ awk -F, 'BEGIN { pi = atan2(0, -1) }
 ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
 accepted --help
 cp out help
-for command in compare train predict info data bench; do
+for command in compare train predict info plot export data bench; do
     ok "--help lists $command" grep -q "kan $command " help
     accepted "$command" --help
     ok "$command --help says how it is called" grep -q "^Usage: kan $command" out

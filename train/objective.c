@@ -88,6 +88,20 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
     return loss;
 }
 
+/* In the blocks of objective_pass: a penalty may depend on which samples are together. */
+static double add_penalty(objective *o, const kan_dataset *d, double scale, double *g) {
+    const kan_model *m = o->model;
+    double sum = 0.0;
+    if (!(o->penalty > 0.0 && m->ops->penalty)) return sum;
+    for (size_t first = 0; first < d->n; first += o->block) {
+        const samples b = gather_next(o, d, first, o->block);
+        const double share = scale * total_weight(d, first, b.n, NULL);
+        kan_model_forward(m, b.n, b.x, o->y_hat, o->work);
+        sum += kan_model_penalty(m, b.n, o->penalty * share, g, o->work);
+    }
+    return sum;
+}
+
 /* Value and g; and H, or where that is NULL its diagonal. */
 static double linearize(objective *o, const kan_dataset *d, double *g, double *H, double *diagonal) {
     const kan_model *m = o->model;
@@ -98,12 +112,8 @@ static double linearize(objective *o, const kan_dataset *d, double *g, double *H
         const samples b = gather_next(o, d, first, o->gn->block);
         loss += H ? gauss_newton_add(o->gn, b.n, b.x, b.y, b.weight, scale, g, H)
                   : gauss_newton_store(o->gn, first, b.n, b.x, b.y, b.weight, scale, g, diagonal);
-        if (!(o->penalty > 0.0 && m->ops->penalty)) continue;
-        kan_model_forward(m, b.n, b.x, o->y_hat, o->work);
-        const double share = scale * total_weight(d, first, b.n, NULL);
-        loss += kan_model_penalty(m, b.n, o->penalty * share, g, o->work);
     }
-    return loss;
+    return loss + add_penalty(o, d, scale, g);
 }
 
 double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H) {
