@@ -217,27 +217,34 @@ static kan_status is_as_good(const hunt *h, const kan_expression *e, double rmse
     return status;
 }
 
-/* Constants at values with a name where the data allow it, and the normal form. Takes e over. */
-static kan_status polish(const hunt *h, kan_expression *e, kan_formula *f, kan_error *error) {
-    double *x = columns(h, h->d, e);
-    bool *fixed = fixed_numbers(e), good = false;
+/* The simpler one of e, taken over, and `normal`, which may be NULL: the normal form if it is as good. */
+static kan_status choose(const hunt *h, kan_expression **e, kan_expression *normal, double rmse,
+                         kan_error *error) {
+    bool good = false;
+    const kan_status status = normal ? is_as_good(h, normal, rmse, &good, error) : KAN_OK;
+    kan_expression_free(good ? *e : normal);
+    if (good) *e = normal;
+    return status;
+}
+
+/* Normal form, constants at values with a name where the data allow it, normal form. f->expression is e at first. */
+static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
+    kan_expression **e = &f->expression;
+    kan_status status = choose(h, e, kan_expression_simplify(*e, error), f->rmse, error);
+    double *x = columns(h, h->d, *e);
+    bool *fixed = fixed_numbers(*e);
     kan_refit_report report;
-    kan_status status = x && fixed ? KAN_OK
-                                   : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-    if (status == KAN_OK) status = kan_refit_round(e, h->d->n, x, h->y, NULL, fixed, &report, error);
+    if (!x || !fixed) status = kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
+    if (status == KAN_OK) status = kan_refit_round(*e, h->d->n, x, h->y, NULL, fixed, &report, error);
     free(fixed);
     free(x);
-    if (status == KAN_OK) status = measure(h, h->d, e, &f->rmse, error);
-    kan_expression *normal = status == KAN_OK ? tidy(h, e, error) : NULL;
-    if (normal) status = is_as_good(h, normal, f->rmse, &good, error);
-    kan_expression_free(good ? e : normal);
-    f->expression = good ? normal : e;
-    if (status == KAN_OK) status = measure(h, h->d, f->expression, &f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->held, f->expression, &f->validation, error);
-    if (status != KAN_OK) return status;
-    f->complexity = kan_expression_complexity(f->expression);
+    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
+    if (status == KAN_OK) status = choose(h, e, tidy(h, *e, error), f->rmse, error);
+    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
+    if (status == KAN_OK) status = measure(h, h->held, *e, &f->validation, error);
+    f->complexity = kan_expression_complexity(*e);
     f->to_rounding = f->rmse <= rounding * h->spread;
-    return KAN_OK;
+    return status;
 }
 
 static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) {
@@ -247,8 +254,8 @@ static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) 
     double rmse;
     kan_status status = choice ? improve(h, r, choice, &e, &rmse, error) : KAN_ENOMEM;
     if (status == KAN_OK && e) {
-        kan_formula f;
-        status = polish(h, e, &f, error);
+        kan_formula f = {.expression = e, .rmse = rmse};
+        status = polish(h, &f, error);
         if (status == KAN_OK)
             keep(h, &f);
         else

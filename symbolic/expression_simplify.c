@@ -126,7 +126,7 @@ static size_t emit_power(const term *t, builder *b) {
     if (is_exponential(t)) return emit_call("exp", t->child[1], b);
     if (t->child[1]->kind == T_NUMBER && t->child[1]->number > 0.0)
         return emit_numeric_power(t->child[0], t->child[1]->number, b);
-    if (t->child[1]->kind == T_NUMBER) return emit_product(t, b);
+    if (below_line(t) != 0.0) return emit_product(t, b);
     const size_t left = kan_term_emit(t->child[0], b);
     return kan_builder_operator(b, POWER, left, kan_term_emit(t->child[1], b));
 }

@@ -393,6 +393,23 @@ static const term *numeric_power(term_arena *arena, const term *b, double n) {
     return NULL;
 }
 
+/* exp(k + c log u + rest) = exp(k) u^c exp(rest); NULL where there is no such logarithm. */
+static const term *power_of_logarithms(term_arena *arena, const term *b, const term *e) {
+    for (size_t i = 0; i < e->n; ++i) {
+        const term *t = e->child[i];
+        if (n_factors(t) != 1 || !is_call(factor(t, 0), "log")) continue;
+        const term *rest = kan_term_add(arena, e, kan_term_scale(arena, t, -1.0));
+        const double k = rest->kind == T_SUM || rest->kind == T_NUMBER ? rest->number : 0.0;
+        const bool apart = k != 0.0 && isnormal(exp(k));
+        if (apart) rest = kan_term_add(arena, rest, kan_term_number(arena, -k));
+        const term *power = kan_term_power(arena, factor(t, 0)->child[0],
+                                           kan_term_number(arena, coefficient(t)));
+        const term *both = kan_term_multiply(arena, power, kan_term_power(arena, b, rest));
+        return apart ? kan_term_multiply(arena, kan_term_number(arena, exp(k)), both) : both;
+    }
+    return NULL;
+}
+
 const term *kan_term_power(term_arena *arena, const term *b, const term *e) {
     const term *made = NULL;
     if (arena->failed) return b;
@@ -402,6 +419,8 @@ const term *kan_term_power(term_arena *arena, const term *b, const term *e) {
         made = b;
     else if (is_e(b) && n_factors(e) == 1 && is_call(factor(e, 0), "log")) /* exp(c log u) = u^c */
         made = kan_term_power(arena, factor(e, 0)->child[0], kan_term_number(arena, coefficient(e)));
+    else if (is_e(b) && e->kind == T_SUM)
+        made = power_of_logarithms(arena, b, e);
     return made ? made : make_power(arena, b, e);
 }
 

@@ -123,7 +123,7 @@ Test(expression_rows, powers_have_slopes_where_there_are_any) {
 
 Test(expression_rows, functions_of_two_variables_have_slopes) {
     const double x = 1.3;
-    double J[2];
+    double J[3];
     jacobian_at("atan2(0.7*x, 2)", &x, J);
     const double u = 0.91, square = u * u + 4.0;
     cr_expect(epsilon_eq(dbl, J[0], x * 2.0 / square, 1e-15));

@@ -216,6 +216,23 @@ Test(expression_simplify, what_has_no_derivative_is_said) {
     kan_expression_free(e);
 }
 
+Test(expression_simplify, comes_to_an_end_whatever_the_numbers) {
+    const double odd[] = {INFINITY, -INFINITY, NAN, 1e308, -1e-308, 0.0, -0.0, -1.0, 1e-320};
+    kan_random random = kan_random_seed(5, 0);
+    char text[65536];
+    for (size_t t = 0; t < 4000; ++t) {
+        random_formula(&random, 1 + t % 6, 0, text, sizeof text);
+        kan_expression *e = parsed(text);
+        for (size_t k = 0; k < kan_expression_n_numbers(e); ++k)
+            if (kan_random_below(&random, 2))
+                kan_expression_set_number(e, k, odd[kan_random_below(&random, 9)]);
+        kan_expression *simple = kan_expression_simplify(e, NULL);
+        cr_assert(simple != NULL, "%s", text);
+        kan_expression_free(simple);
+        kan_expression_free(e);
+    }
+}
+
 static kan_status simplify_once(void *context) {
     kan_error error = {0};
     kan_expression *made = kan_expression_simplify(context, &error);
