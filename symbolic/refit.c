@@ -2,6 +2,7 @@
 #include "symbolic/refit.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct refit {
     const double *x, *y;
     double *root_w; /* [n] square roots of the weights, which sum to 1 */
     double spread;  /* of y */
+    double size;    /* root mean square of y */
     double *f;      /* [n] */
     double *J;      /* [n][m] */
     double *A;      /* [n][p] columns of the free numbers, of norm 1 */
@@ -74,6 +76,7 @@ static kan_status take_data(refit *q, const double *weight, kan_error *error) {
         square += v * v;
     }
     q->spread = sqrt(square);
+    q->size = hypot(mean, q->spread);
     return KAN_OK;
 }
 
@@ -302,17 +305,12 @@ static bool try_value(refit *q, size_t k, double exact, bool *fixed, double firs
     return false;
 }
 
-/* Standard errors for the choice of exact values. Residuals below 1e-12 of the spread are rounding, which is no measure
- * of what a number may be: 1e-17 is 0 where the fit cannot tell. */
-static void errors_of_choice(refit *q, double sse, double *standard_error) {
-    estimate_errors(q, fmax(sse, 1e-24 * q->spread * q->spread), standard_error);
-}
-
 /* One pass over the free numbers with values of one kind; memory [2 m]. */
 static void try_kind(refit *q, int kind, bool *fixed, double first, double *sse, double *memory,
                      const kan_refit_options *options) {
     double *standard_error = memory, *saved = memory + q->m;
-    errors_of_choice(q, *sse, standard_error);
+    const double rounding = 2.0 * DBL_EPSILON * q->size; /* a residual of 0 is luck */
+    estimate_errors(q, fmax(*sse, rounding * rounding), standard_error);
     for (size_t k = 0; k < q->m; ++k) {
         if (fixed[k]) continue;
         const double v = kan_expression_number_at(q->e, k);
@@ -321,7 +319,8 @@ static void try_kind(refit *q, int kind, bool *fixed, double first, double *sse,
         double exact;
         if (!exact_value(kind, v, isfinite(error) ? error : 1e300, &exact)) continue;
         if (try_value(q, k, exact, fixed, first, sse, saved, options))
-            errors_of_choice(q, *sse, standard_error); /* what was free may be determined now */
+            estimate_errors(q, fmax(*sse, rounding * rounding),
+                            standard_error); /* what was free may be determined now */
     }
 }
 
