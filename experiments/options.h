@@ -66,6 +66,9 @@ typedef struct options {
     size_t steps, batch, seeds, threads;
     double budget, effort, rate, decay, roughness;
     bool has_decay, has_roughness;
+    double lamb;     /* weight of the penalty reg      */
+    kan_penalty reg; /* l1, entropy, coef, coefdiff, metric */
+    bool has_l1, has_entropy, has_metric;
     uint64_t seed;
 
     bool quick, c;
@@ -87,6 +90,8 @@ enum {
     OPTIONS_OUTPUT = 64,   /* -o        */
     OPTIONS_JSON = 128,    /* --json    */
     OPTIONS_BENCH = 256,   /* --quick --only, and --data FOLDER */
+    OPTIONS_PENALTY =
+        2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
     OPTIONS_EXPORT = 1024, /* --c */
     OPTIONS_ROWS = 512     /* --data FILE */
 };
