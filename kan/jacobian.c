@@ -182,7 +182,7 @@ static void backward_row(const kan_net *net, const chunk *c, size_t s, size_t o,
         const layer_trace *t = &c->layers[l];
         net_multiply_backward(&net->config, l + 1, 1, t->sub + s * a->n_out, c->d_nodes, c->d_sub);
         if (!net->idle[l]) write_row(a, t, s, c->d_sub, row + t->at);
-        write_symbolic(net, l, t, s, c->d_sub, row + c->symbolic_at);
+        if (net->n_symbolic > 0) write_symbolic(net, l, t, s, c->d_sub, row + c->symbolic_at);
         for (size_t i = 0; l > 0 && i < a->n_in; ++i) {
             const double *slopes = t->slopes + (i * CHUNK + s) * a->n_out;
             double sum = 0.0;

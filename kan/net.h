@@ -112,7 +112,8 @@ kan_base kan_net_base_from_name(const char *name);
 const char *kan_net_init_name(kan_init init);
 kan_init kan_net_init_from_name(const char *name);
 
-/* A symbolic edge; f is kept by reference and must outlive the net and its copies (rows of the table do). */
+/* A symbolic edge; f, with its f and d1, is kept by reference and must outlive the net and its copies (rows of
+ * the table do). A row of the caller's own cannot be saved: files know functions by name. */
 typedef struct kan_symbolic {
     const kan_function *f;
     double a, b, c, d;

@@ -149,6 +149,7 @@ kan_status net_insert_symbolic(kan_net *net, kan_edge edge, const kan_function *
 
 kan_status kan_net_set_symbolic(kan_net *net, kan_edge edge, const kan_symbolic *s, kan_error *error) {
     assert(kan_net_has_edge(net, edge) && "an edge that was not removed");
+    assert(s->f->f && s->f->d1 && "a function with a derivative");
     const double parameters[SYMBOLIC_PARAMS] = {s->a, s->b, s->c, s->d};
     if (kan_net_get_symbolic(net, edge, NULL)) {
         const size_t k = net_find_symbolic(net, edge), first = net->n_spline + SYMBOLIC_PARAMS * k;
