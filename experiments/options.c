@@ -155,6 +155,8 @@ static const choice tasks = {{"regression", "classification"}};
 static const choice bases = {{"silu", "identity", "zero"}};
 static const choice activations = {{"silu", "tanh", "relu", "gelu", "sigmoid"}};
 static const choice optimizers = {{"lbfgs", "adam", "lm"}};
+static const choice metrics = {
+    {"edge_forward_spline_n", "edge_forward_spline_u", "edge_forward_sum", "edge_backward"}};
 static const choice precisions = {{"double", "single"}};
 
 typedef struct entry {
@@ -226,6 +228,20 @@ static const entry entries[] = {
      .kind = SIZE, .at = AT(seeds), .lo = 1, .hi = 1000},
     {OPTIONS_TRAINING | OPTIONS_SEARCH, "seed", "N", "Seed of the first training [0]", .kind = SEED,
      .at = AT(seed)},
+    {OPTIONS_PENALTY, "lamb", "F", "Weight of the penalty of a KAN that the next options make up [0]",
+     .kind = REAL, .at = AT(lamb), .lo = 0, .hi = 1e6},
+    {OPTIONS_PENALTY, "lamb-l1", "F", "Factor of the sizes of its edges [1]", .kind = REAL,
+     .at = AT(reg.l1), .lo = 0, .hi = 1e6},
+    {OPTIONS_PENALTY, "lamb-entropy", "F", "Factor of the entropy of these sizes [2]", .kind = REAL,
+     .at = AT(reg.entropy), .lo = 0, .hi = 1e6},
+    {OPTIONS_PENALTY, "lamb-coef", "F", "Factor of the sizes of coefficients [0]", .kind = REAL,
+     .at = AT(reg.coef), .lo = 0, .hi = 1e6},
+    {OPTIONS_PENALTY, "lamb-coefdiff", "F", "Factor of the sizes of their differences [0]",
+     .kind = REAL, .at = AT(reg.coefdiff), .lo = 0, .hi = 1e6},
+    {OPTIONS_PENALTY, "reg-metric", "NAME",
+     "What the size of an edge is: edge_forward_spline_n, edge_forward_spline_u, edge_forward_sum, "
+     "edge_backward [edge_forward_spline_n]",
+     .kind = CHOICE, .choice = &metrics},
     {OPTIONS_THREADS, "threads", "N", "Threads [1]", .kind = SIZE, .at = AT(threads), .lo = 1,
      .hi = 1024},
     {OPTIONS_FORMULA, "latex", NULL, "Print the formula in LaTeX", .kind = FLAG, .at = AT(latex)},
@@ -252,7 +268,7 @@ enum { N_ENTRIES = sizeof entries / sizeof *entries, FIRST_KEY = 256, HELP_KEY =
 
 /* The number of a word in its list, which the message repeats. */
 static kan_status read_choice(const entry *e, const char *text, unsigned *number, kan_error *error) {
-    char list[80] = "";
+    char list[120] = "";
     for (unsigned w = 0; e->choice->words[w]; ++w) {
         const char *word = e->choice->words[w];
         if (strcmp(text, word) == 0) {
@@ -275,6 +291,8 @@ static kan_status set_choice(options *o, const entry *e, const char *text, kan_e
         o->has_base = true, o->base = (kan_base)number;
     else if (e->choice == &activations)
         o->has_activation = true, o->activation = (kan_activation)number;
+    else if (e->choice == &metrics)
+        o->has_metric = true, o->reg.metric = (kan_scale)number;
     else if (e->choice == &precisions)
         o->precision = (kan_precision)number;
     else
@@ -324,6 +342,8 @@ static kan_status set_option(options *o, const entry *e, const char *text, kan_e
     case REAL:
         if (e->at == AT(decay)) o->has_decay = true; /* 0 is a choice of its own */
         if (e->at == AT(roughness)) o->has_roughness = true;
+        if (e->at == AT(reg.l1)) o->has_l1 = true;
+        if (e->at == AT(reg.entropy)) o->has_entropy = true;
         return options_read_real(e->name, text, e->lo, e->hi, to, error);
     case CHOICE: return set_choice(o, e, text, error);
     case NOISE:

@@ -66,6 +66,9 @@ typedef struct options {
     size_t steps, batch, seeds, threads;
     double budget, effort, rate, decay, roughness;
     bool has_decay, has_roughness;
+    double lamb;     /* weight of the penalty reg      */
+    kan_penalty reg; /* l1, entropy, coef, coefdiff, metric */
+    bool has_l1, has_entropy, has_metric;
     uint64_t seed;
 
     bool latex, c, sympy; /* of formula; c of export too */
@@ -91,8 +94,10 @@ enum {
     OPTIONS_BENCH = 256,   /* --quick --only, and --data FOLDER */
     OPTIONS_ROWS = 512,    /* --data FILE */
     OPTIONS_EXPORT = 1024, /* --c */
-    OPTIONS_SEARCH = 2048, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 4096 /* --latex --sympy, and --c                                         */
+    OPTIONS_PENALTY =
+        2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
+    OPTIONS_SEARCH = 4096, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
+    OPTIONS_FORMULA = 8192 /* --latex --sympy, and --c                                         */
 };
 
 typedef struct options_command {

@@ -127,6 +127,7 @@ static kan_status make_model(trained *t, const kan_dataset *d, kan_error *error)
         t->mlp = kan_mlp_alloc(&t->candidate.mlp);
     if (!t->net && !t->mlp) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
     t->model = t->net ? kan_net_model(t->net) : kan_mlp_model(t->mlp);
+    if (t->net && t->candidate.has_penalty) kan_net_set_penalty(t->net, &t->candidate.penalty);
     return move_grids(t, d, true, error);
 }
 

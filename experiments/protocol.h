@@ -33,7 +33,9 @@ typedef struct candidate {
     kan_train_options train; /* data, validation, seed and stop are filled in by protocol_train */
     size_t grid_updates; /* KAN: times the grids are moved to the data in the first third of the steps,
                             the first time before the first step; 0: grids stay as configured */
-    double grid_eps;     /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
+    bool has_penalty;    /* KAN: train.penalty is the weight of this, not of roughness alone */
+    kan_penalty penalty;
+    double grid_eps; /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
     kan_ladder_config
         ladder; /* KAN with --effort; of its net the degree alone counts, that of the starts */
 } candidate;

@@ -23,13 +23,32 @@ static const char *option_of_adam(const options *o) {
     return o->rate > 0.0 ? "rate" : o->batch > 0 ? "batch" : o->has_decay ? "decay" : NULL;
 }
 
+/* The option about the penalty that was given, or NULL. */
+static const char *option_of_penalty(const options *o) {
+    return o->has_l1               ? "lamb-l1"
+           : o->has_entropy        ? "lamb-entropy"
+           : o->reg.coef > 0.0     ? "lamb-coef"
+           : o->reg.coefdiff > 0.0 ? "lamb-coefdiff"
+           : o->has_metric         ? "reg-metric"
+                                   : NULL;
+}
+
+static int check_penalty(const options *o) {
+    const char *given = option_of_penalty(o);
+    if (given && !(o->lamb > 0.0)) return complain(EXIT_USAGE, "--%s goes with --lamb", given);
+    if (o->lamb > 0.0 && o->effort > 0.0)
+        return complain(EXIT_USAGE, "--lamb does not go with --effort, which has a penalty of its own");
+    return 0;
+}
+
 int recipe_check(const options *o) {
     const char *given = option_of_adam(o);
     if (given && o->has_optimizer && o->optimizer != KAN_ADAM)
         return complain(EXIT_USAGE, "--%s is for --optimizer adam", given);
     if (o->precision == KAN_SINGLE && o->has_optimizer && o->optimizer != KAN_ADAM)
         return complain(EXIT_USAGE, "--precision single is for --optimizer adam");
-    const int status = effort_check(o);
+    int status = effort_check(o);
+    if (status == 0) status = check_penalty(o);
     if (status != 0) return status;
     if (o->n_grids > 1 && !(o->effort > 0.0))
         return complain(EXIT_USAGE, "--grid with %zu numbers: a ladder of grids goes with --effort",
@@ -48,6 +67,15 @@ static void set_training(const options *o, kan_train_options *train) {
     if (o->batch > 0) train->batch = o->batch;
     if (o->rate > 0.0) train->rate = o->rate;
     if (o->has_decay) train->weight_decay = o->decay;
+}
+
+/* The factors that are not given are the reference's. */
+static void set_penalty(const options *o, candidate *c) {
+    c->has_penalty = true;
+    c->penalty = o->reg;
+    if (!o->has_l1) c->penalty.l1 = 1.0;
+    if (!o->has_entropy) c->penalty.entropy = 2.0;
+    c->train.penalty = o->lamb;
 }
 
 static void set_model(const options *o, const kan_dataset *d, const options_shape *shape,
@@ -88,6 +116,7 @@ int recipe_make(const options *o, const kan_dataset *d, family f, const options_
     *c = candidates_recipe(f, choose_optimizer(o, d), d);
     set_model(o, d, shape, c);
     set_training(o, &c->train);
+    if (o->lamb > 0.0 && f == FAMILY_KAN) set_penalty(o, c);
     if (o->effort > 0.0) effort_make(o, c);
     const char *wrong = f == FAMILY_KAN ? kan_net_check(&c->net) : kan_mlp_check(&c->mlp);
     if (wrong) return complain(EXIT_USAGE, "--%s %s: %s", name, shape->text, wrong);

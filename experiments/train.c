@@ -28,7 +28,7 @@ static const options_command description = {
            "(fn:FORMULA, or one that kan data lists). The default model is a KAN with 5 nodes between "
            "inputs and outputs. A fifth of the training rows validates.",
     .takes = OPTIONS_TABLE | OPTIONS_TEST | OPTIONS_GENERATOR | OPTIONS_MODEL | OPTIONS_TRAINING |
-             OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON,
+             OPTIONS_PENALTY | OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON,
 };
 
 /* All that a training has and makes; zero at first. */
@@ -53,6 +53,7 @@ static int check_options(const options *o) {
                         : o->degree > 0    ? "degree"
                         : o->has_base      ? "base"
                         : o->has_roughness ? "roughness"
+                        : o->lamb > 0.0    ? "lamb"
                                            : NULL;
     if (o->n_mlp > 0 && given) return complain(EXIT_USAGE, "--%s is for a KAN, not for --mlp", given);
     if (o->n_mlp == 0 && o->has_activation)

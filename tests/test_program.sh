@@ -245,6 +245,9 @@ exported() {
         END { exit bad || NR < 5 || NF % 2 }' || fail "$1: its C program says something else"
 }
 exported good.kan inputs.csv predicted.csv 1
+accepted train good.csv --test-rows rows --steps 60 --lamb 1e-2 --reg-metric edge_backward -o sparse.kan
+accepted predict sparse.kan test.csv -o sparse.csv
+ok 'a penalty makes another model' [ "$(cmp -s sparse.csv predicted.csv; echo $?)" = 1 ]
 accepted plot good.kan -o good.svg
 ok 'a picture has a box for every edge' [ "$(grep -c 'fill="#ffffff"/>$' good.svg)" -eq 16 ]
 for word in '>a</text>' '>b</text>' '>price</text>' 'over 1000 points'; do
@@ -314,6 +317,10 @@ refused 1 'no_such.kan' predict no_such.kan good.csv -o p.csv
 refused 1 'good.csv' predict good.csv good.csv -o p.csv
 refused 1 'no_such.kan' info no_such.kan --json i.json
 refused 64 'MODEL' plot
+refused 64 '--lamb-l1|--lamb' train good.csv --lamb-l1 2 -o n.kan
+refused 64 '--lamb|--mlp' train good.csv --mlp 2,3,1 --lamb 1e-3 -o n.kan
+refused 64 '--reg-metric|edge_backward' train good.csv --lamb 1e-3 --reg-metric edge -o n.kan
+refused 64 '--lamb|--effort' train good.csv --effort 1 --lamb 1e-3 -o n.kan
 refused 64 '--c' export good.kan -o n.c
 refused 1 'no_such.kan' export no_such.kan --c -o n.c
 refused 1 'nowhere/n.c' export good.kan --c -o nowhere/n.c
