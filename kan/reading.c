@@ -68,6 +68,11 @@ static size_t keep_sound(const samples *s, size_t n, kan_curve *found) {
     return n_sound > 0 ? n_sound : n;
 }
 
+/* By the cost of the function, then by its constants too: x^2 before a cosine that looks like it. */
+static bool is_simpler(const kan_curve *p, const kan_curve *q) {
+    return p->f->cost < q->f->cost || (p->f->cost == q->f->cost && p->complexity < q->complexity);
+}
+
 static void add_candidate(part *p, const kan_curve *q) {
     if (p->n == READING_CANDIDATES || !(q->f->cost > 0.0)) return;
     p->candidate[p->n++] = (kan_composite){
@@ -106,7 +111,7 @@ static kan_status suggest(part *p, const samples *s, double known, double until,
     size_t simplest = 0;
     for (size_t j = 1; j < n; ++j)
         if (found[j].rmse <= as_good && found[j].f->cost > 0.0 &&
-            found[j].f->cost < found[simplest].f->cost)
+            is_simpler(&found[j], &found[simplest]))
             simplest = j;
     add_candidate(p, &found[simplest]);
     for (size_t j = 0; j < n; ++j)
