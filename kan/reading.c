@@ -60,11 +60,24 @@ static double amplification(const kan_curve *q, const samples *s) {
 
 static const double most_amplification = 100.0;
 
+/* A function with a kink or a jump whose samples are all on one side of it: |x + 1| that is x + 1. */
+static bool is_disguise(const kan_curve *q, const samples *s) {
+    static const char *const kinked[] = {"abs", "relu", "sign", "step"};
+    bool has_kink = false;
+    for (size_t k = 0; k < sizeof kinked / sizeof *kinked; ++k)
+        has_kink |= strcmp(q->f->name, kinked[k]) == 0;
+    if (!has_kink) return false;
+    const double first = q->a * s->t[0] + q->b, last = q->a * s->t[s->n - 1] + q->b,
+                 width = fabs(last - first);
+    return fmin(first, last) > -0.02 * width || fmax(first, last) < 0.02 * width;
+}
+
 /* The curves of the table that are no imitations move to the front; how many they are, all where there are none. */
 static size_t keep_sound(const samples *s, size_t n, kan_curve *found) {
     size_t n_sound = 0;
     for (size_t j = 0; j < n; ++j)
-        if (amplification(&found[j], s) <= most_amplification) found[n_sound++] = found[j];
+        if (amplification(&found[j], s) <= most_amplification && !is_disguise(&found[j], s))
+            found[n_sound++] = found[j];
     return n_sound > 0 ? n_sound : n;
 }
 
