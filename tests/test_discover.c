@@ -32,7 +32,7 @@ static kan_discovery *found_by(const problem *p, const kan_discover_options *opt
                                kan_expression **e) {
     kan_error error;
     *e = kan_expression_parse(p->formula, &error);
-    cr_assert((*e) != NULL);
+    cr_assert(ne(ptr, *e, NULL));
     const char *names[8];
     for (size_t i = 0; i < kan_expression_n_variables(*e); ++i)
         names[i] = kan_expression_variable(*e, i);
@@ -83,7 +83,8 @@ Test(discover, finds_formulas_exactly) {
 Test(discover, noise_is_no_part_of_a_formula) {
     const problem p = {"exp(sin(pi*x)+y^2)", -1.0, 1.0, 0.02};
     kan_expression *e;
-    kan_discovery *found = found_by(&p, &(kan_discover_options){.seconds = 60.0}, &e);
+    kan_discovery *found = found_by(&p, &(kan_discover_options){.seconds = 60.0, .most_products = 1},
+                                    &e);
     cr_assert(found->n > 0);
     const kan_formula *f = &found->formulas[found->best];
     char *text = kan_expression_print(f->expression, KAN_EXPRESSION_TEXT, NULL);
@@ -97,7 +98,7 @@ Test(discover, noise_is_no_part_of_a_formula) {
 Test(discover, formulas_are_a_pareto_front) {
     const problem p = {"sin(a*b)+c^2*a", -2.0, 2.0, 0.1};
     kan_expression *e;
-    kan_discovery *found = found_by(&p, &(kan_discover_options){.seconds = 10.0}, &e);
+    kan_discovery *found = found_by(&p, &(kan_discover_options){.seconds = 3.0}, &e);
     for (size_t k = 1; k < found->n; ++k) {
         cr_assert(found->formulas[k].complexity > found->formulas[k - 1].complexity);
         cr_assert(found->formulas[k].rmse < found->formulas[k - 1].rmse);

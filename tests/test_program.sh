@@ -248,6 +248,15 @@ exported good.kan inputs.csv predicted.csv 1
 accepted train good.csv --test-rows rows --steps 60 --lamb 1e-2 --reg-metric edge_backward -o sparse.kan
 accepted predict sparse.kan test.csv -o sparse.csv
 ok 'a penalty makes another model' [ "$(cmp -s sparse.csv predicted.csv; echo $?)" = 1 ]
+accepted formula 'fn:x*y' --seeds 2 --json formula.json
+ok 'a formula is found exactly' grep -q '"exact": true' formula.json
+accepted formula fn:hello --latex
+accepted formula good.csv --budget 0.5 --sympy --json formula_csv.json
+ok 'a file has no formula to be exact about' grep -q '"exact": null' formula_csv.json
+refused 1 'kinds|numbers as targets' formula kinds.csv
+refused 64 'DATA' formula
+refused 64 '--effort|kan formula' formula good.csv --effort 3
+refused 1 'no_such.csv' formula no_such.csv
 accepted plot good.kan -o good.svg
 ok 'a picture has a box for every edge' [ "$(grep -c 'fill="#ffffff"/>$' good.svg)" -eq 16 ]
 for word in '>a</text>' '>b</text>' '>price</text>' 'over 1000 points'; do
@@ -357,7 +366,7 @@ awk -F, 'BEGIN { pi = atan2(0, -1) }
 ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
 accepted --help
 cp out help
-for command in compare train predict info plot export data bench; do
+for command in compare train predict info formula plot export data bench; do
     ok "--help lists $command" grep -q "kan $command " help
     accepted "$command" --help
     ok "$command --help says how it is called" grep -q "^Usage: kan $command" out
