@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/discover.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +8,13 @@
 
 #include "core/clock.h"
 #include "kan/form.h"
+#include "kan/polish.h"
 #include "kan/reading.h"
-#include "symbolic/constant.h"
-#include "symbolic/refit.h"
 
 enum { LEAST_ROWS = 20, MOST_FORMULAS = 64, READ_FIRST = 3, SWAP_ROUNDS = 3 };
 
-/* Share of the spread of y that counts as rounding, and the most that a form may miss to be read. */
-static const double rounding = 1e-11, hopeless = 0.3;
+/* The share of the spread of y that a form may miss at most to be read. */
+static const double hopeless = 0.3;
 
 /* Everything that a search knows. */
 typedef struct hunt {
@@ -24,8 +22,9 @@ typedef struct hunt {
     const char *const *names;
     kan_discover_options options; /* defaults filled in */
     kan_dataset *fit, *held;
-    double *y;     /* [d->n] the target */
-    double spread; /* standard deviation of y */
+    double *y;       /* [d->n] the target */
+    double spread;   /* standard deviation of y */
+    double rounding; /* error that counts as rounding */
     double began;
     kan_formula pool[MOST_FORMULAS];
     size_t n_pool;
@@ -38,43 +37,9 @@ static bool is_over(const hunt *h) {
            kan_clock_cpu() - h->began > h->options.seconds;
 }
 
-/* ---- formulas and data ------------------------------------------------------------------------------ */
-
-/* x [n][n_variables of e] from the rows of d. NULL without memory. */
-static double *columns(const hunt *h, const kan_dataset *d, const kan_expression *e) {
-    const size_t n_variables = kan_expression_n_variables(e);
-    double *x = malloc((d->n * n_variables + 1) * sizeof *x);
-    for (size_t v = 0; x && v < n_variables; ++v) {
-        size_t i = 0;
-        while (i < d->n_in && strcmp(h->names[i], kan_expression_variable(e, v)) != 0) ++i;
-        for (size_t s = 0; s < d->n; ++s) x[s * n_variables + v] = d->x[s * d->n_in + i];
-    }
-    return x;
-}
-
-/* RMSE on rows; infinite where the formula is not finite. KAN_ENOMEM. */
-static kan_status measure(const hunt *h, const kan_dataset *d, const kan_expression *e, double *rmse,
-                          kan_error *error) {
-    double *x = columns(h, d, e), *y = malloc(d->n * sizeof *y), sum = 0.0;
-    double *work = malloc((kan_expression_work_size(e) + 1) * sizeof *work);
-    if (x && y && work) {
-        kan_expression_eval_rows(e, d->n, x, y, work);
-        for (size_t s = 0; s < d->n; ++s) {
-            const double off = y[s] - d->y[s * d->n_out + h->options.target];
-            sum += off * off;
-        }
-        *rmse = isfinite(sum) ? sqrt(sum / (double)d->n) : INFINITY;
-    }
-    const bool good = x && y && work;
-    free(work);
-    free(x);
-    free(y);
-    return good ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-}
-
 /* n log(rmse^2) + complexity log(n), rmse not below rounding: what a formula is chosen by. */
 static double description(const hunt *h, const kan_formula *f) {
-    const double n = (double)h->d->n, least = rounding * h->spread;
+    const double n = (double)h->d->n, least = h->rounding;
     return 2.0 * n * log(fmax(f->rmse, least)) + f->complexity * log(n);
 }
 
@@ -95,18 +60,6 @@ static void keep(hunt *h, const kan_formula *f) {
 
 /* ---- readings ------------------------------------------------------------------------------------- */
 
-/* The numbers of the table's functions stay: the 2 of x^2. They are the only whole and half ones, since fitted numbers
- * have digits to the last. [n_numbers], NULL without memory. */
-static bool *fixed_numbers(const kan_expression *e) {
-    const size_t n = kan_expression_n_numbers(e);
-    bool *fixed = calloc(n + 1, sizeof *fixed);
-    for (size_t k = 0; fixed && k < n; ++k) {
-        const double value = kan_expression_number_at(e, k);
-        fixed[k] = value != 0.0 && 2.0 * value == rint(2.0 * value) && fabs(value) <= 5.0;
-    }
-    return fixed;
-}
-
 /* The formula of a choice, its constants fitted to all rows; *made = NULL where it cannot be (not finite). */
 static kan_status try_choice(const hunt *h, const reading *r, const size_t *choice,
                              kan_expression **made, double *rmse, kan_error *error) {
@@ -116,20 +69,13 @@ static kan_status try_choice(const hunt *h, const reading *r, const size_t *choi
     kan_expression *e = kan_expression_parse_with(text, h->d->n_in, h->names, error);
     free(text);
     if (!e) return error->status;
-    double *x = columns(h, h->d, e);
-    bool *fixed = fixed_numbers(e);
-    kan_status status = x && fixed ? KAN_OK : KAN_ENOMEM;
-    kan_refit_report report = {.rmse = INFINITY};
-    const kan_refit_options options = {.fixed = fixed};
-    if (status == KAN_OK)
-        status = kan_refit_expression(e, h->d->n, x, h->y, &options, NULL, &report, error);
-    free(fixed);
-    free(x);
+    const kan_status status = kan_polish_fit(e, h->d, h->names, h->options.target, rmse, error);
     if (status == KAN_OK) {
-        *made = e, *rmse = report.rmse;
+        *made = e;
         return KAN_OK;
     }
     kan_expression_free(e);
+    *rmse = INFINITY;
     return status == KAN_ENONFINITE ? KAN_OK : status;
 }
 
@@ -142,7 +88,7 @@ static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_express
         better = false;
         for (size_t p = 0; p < r->n_parts; ++p)
             for (size_t c = 0; c < r->parts[p].n; ++c) {
-                if (status != KAN_OK || is_over(h) || *rmse <= rounding * h->spread) return status;
+                if (status != KAN_OK || is_over(h) || *rmse <= h->rounding) return status;
                 const size_t before = choice[p];
                 if (c == before) continue;
                 kan_expression *e;
@@ -161,89 +107,14 @@ static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_express
     return status;
 }
 
-/* A number of the text at `at`: its end, or NULL where none begins. Digits of a name (x2) are none. */
-static const char *number_at(const char *text, const char *at) {
-    const char before = at > text ? at[-1] : ' ';
-    if (!isdigit((unsigned char)*at) || isalnum((unsigned char)before) || before == '_' ||
-        before == '.')
-        return NULL;
-    char *end;
-    strtod(at, &end);
-    return end;
-}
-
-/* The text with "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
- * without memory. */
-static char *name_constants(const char *text) {
-    char *named = malloc(64 * strlen(text) + 1), *to = named;
-    for (const char *at = text; named && *at;) {
-        const char *end = number_at(text, at);
-        kan_constant found;
-        if (!end) {
-            *to++ = *at++;
-        } else if (strcspn(at, ".") < (size_t)(end - at) &&
-                   kan_constant_recognise(strtod(at, NULL), 0.0, &found)) {
-            to += sprintf(to, "(%s)", found.text);
-            at = end;
-        } else {
-            while (at < end) *to++ = *at++;
-        }
-    }
-    if (named) *to = '\0';
-    return named;
-}
-
-/* The normal form with named constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-static kan_expression *tidy(const hunt *h, const kan_expression *e, kan_error *error) {
-    kan_expression *plain = kan_expression_simplify(e, error), *made = NULL;
-    char *text = plain ? kan_expression_print(plain, KAN_EXPRESSION_TEXT, error) : NULL;
-    char *named = text ? name_constants(text) : NULL;
-    kan_expression *parsed = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error)
-                                   : NULL;
-    if (parsed) made = kan_expression_simplify(parsed, error);
-    kan_expression_free(parsed);
-    kan_expression_free(plain);
-    free(named);
-    free(text);
-    return made;
-}
-
-/* Whether e is as good as a formula of that error: not worse, or exact to rounding. */
-static kan_status is_as_good(const hunt *h, const kan_expression *e, double rmse, bool *good,
-                             kan_error *error) {
-    double own;
-    const kan_status status = measure(h, h->d, e, &own, error);
-    *good = status == KAN_OK && (own <= 1.000001 * rmse || own <= rounding * h->spread);
-    return status;
-}
-
-/* The simpler one of e, taken over, and `normal`, which may be NULL: the normal form if it is as good. */
-static kan_status choose(const hunt *h, kan_expression **e, kan_expression *normal, double rmse,
-                         kan_error *error) {
-    bool good = false;
-    const kan_status status = normal ? is_as_good(h, normal, rmse, &good, error) : KAN_OK;
-    kan_expression_free(good ? *e : normal);
-    if (good) *e = normal;
-    return status;
-}
-
-/* Normal form, constants at values with a name where the data allow it, normal form. f->expression is e at first. */
+/* The constants of f->expression at values with a name, and what the formula is worth. */
 static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
-    kan_expression **e = &f->expression;
-    kan_status status = choose(h, e, kan_expression_simplify(*e, error), f->rmse, error);
-    double *x = columns(h, h->d, *e);
-    bool *fixed = fixed_numbers(*e);
-    kan_refit_report report;
-    if (!x || !fixed) status = kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-    if (status == KAN_OK) status = kan_refit_round(*e, h->d->n, x, h->y, NULL, fixed, &report, error);
-    free(fixed);
-    free(x);
-    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
-    if (status == KAN_OK) status = choose(h, e, tidy(h, *e, error), f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->held, *e, &f->validation, error);
-    f->complexity = kan_expression_complexity(*e);
-    f->to_rounding = f->rmse <= rounding * h->spread;
+    const size_t target = h->options.target;
+    kan_status status = kan_polish_formula(&f->expression, h->d, h->names, target, &f->rmse, error);
+    if (status == KAN_OK)
+        status = kan_polish_measure(f->expression, h->held, h->names, target, &f->validation, error);
+    f->complexity = kan_expression_complexity(f->expression);
+    f->to_rounding = f->rmse <= h->rounding;
     return status;
 }
 
@@ -351,6 +222,7 @@ static kan_status prepare(hunt *h, kan_error *error) {
     mean /= (double)d->n;
     for (size_t s = 0; s < d->n; ++s) squares += (h->y[s] - mean) * (h->y[s] - mean);
     h->spread = sqrt(squares / (double)d->n);
+    h->rounding = kan_polish_rounding(d, h->options.target);
     return KAN_OK;
 }
 

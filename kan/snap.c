@@ -14,8 +14,9 @@
 
 enum { MOST_CANDIDATES = 16, MOST_PASSES = 4 };
 
-/* Errors within this factor are equal. */
-static const double near_tie = 1.05;
+/* Errors within a factor are equal: that of exact data where they are less than a share of the spread of the targets,
+ * since what is left there is how well splines describe functions. Less than rounding is nothing. */
+static const double near_tie = 1.02, near_tie_exact = 2.0, exact = 1e-6, rounding = 1e-11;
 
 /* ---- one curve ------------------------------------------------------------------------------------- */
 
@@ -104,6 +105,7 @@ typedef struct snapping {
     size_t n_open;
     double *x;       /* [fit->n][n_in] */
     double smallest; /* error so far */
+    double spread;   /* of the targets */
     double floor;    /* error that is always good */
     double began;
 } snapping;
@@ -157,11 +159,12 @@ static kan_status try_candidate(const snapping *s, kan_edge edge, const kan_curv
 static size_t choose(const snapping *s, size_t n, const kan_curve *found, const double *values) {
     double least = INFINITY;
     for (size_t j = 0; j < n; ++j) least = fmin(least, values[j]);
-    const double as_good = fmax(near_tie * least, s->floor);
+    const double factor = least <= exact * s->spread ? near_tie_exact : near_tie;
+    const double as_good = fmax(factor * least, rounding * s->spread);
     size_t best = n;
     for (size_t j = 0; j < n; ++j)
         if (isfinite(values[j]) && values[j] <= as_good &&
-            (best == n || found[j].f->cost < found[best].f->cost))
+            (best == n || found[j].complexity < found[best].complexity))
             best = j;
     return best;
 }
@@ -320,7 +323,8 @@ static kan_status start(snapping *s, const kan_net *net, kan_error *error) {
     kan_work_free(y);
     if (!good) return kan_status_fail(error, KAN_ENOMEM, "snap: out of memory");
     list_edges(net, s->report);
-    s->floor = s->o.floor * spread_of_targets(s->validation);
+    s->spread = spread_of_targets(s->validation);
+    s->floor = s->o.floor * s->spread;
     kan_status status = measure(s, net, &s->report->error_before, error);
     if (status == KAN_OK && !isfinite(s->report->error_before))
         status = kan_status_fail(error, KAN_ENONFINITE, "snap: the error of the net is not finite");

@@ -75,7 +75,7 @@ typedef struct kan_snap_report {
 
 /* A new net with as many edges as possible snapped. The net is first fitted on, for `steps`; then edges are tried one
  * after the other, the surest first: each of a few candidates on a copy, fitted again. Errors that differ by less than
- * 5 % are equal, and the simpler function wins. Where even the best candidate makes the error worse than options->tolerance
+ * 2 % are equal, or by a factor of 2 where they are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the error worse than options->tolerance
  * allows, the edge stays a spline; it is tried again after other edges have become functions. At last all that is
  * trainable is fitted to rounding. Edges that are functions already stay those, with their locks.
  *
