@@ -23,9 +23,20 @@
 
 enum { POINTS = 1000, LEAST_ROWS = 20 };
 
-/* Part of the error that pruning may add. The network's own predictions are no measure of its error: then scores
- * up to a threshold go, and functions may miss a share of the spread. */
-static const double prune_budget = 0.05, prune_threshold = 1e-3, own_floor = 1e-4;
+/* Errors are in standard deviations of the target. Pruning may add a part to the error, or let it grow to a level: the
+ * roughest first, since a net as small as the formula finds its accuracy again once its edges are functions. */
+static const double prune_budget = 0.05, levels[] = {1e-2, 1e-3, 0.0};
+
+/* A formula is one of the network if its error is not above so many times the network's, or rounding; the network's
+ * own predictions as targets are no measure of its error, and may be missed by a share. */
+static const double tolerance = 1.5, least_error = 1e-9, own_share = 1e-4;
+
+/* One way from the saved network to functions. */
+typedef struct attempt {
+    kan_net *net;
+    kan_prune_report pruned;
+    kan_snap_report snapped;
+} attempt;
 
 /* All that the work on one network has and makes; zero at first. */
 typedef struct reading {
@@ -35,9 +46,7 @@ typedef struct reading {
     bool has_target;  /* the rows have one of their own */
     double *y_net;    /* [n][n_out] what the network says of the rows, in the units of the data */
     kan_dataset *fit, *held; /* as the network is given them */
-    kan_net *net;            /* snapped */
-    kan_prune_report pruned;
-    kan_snap_report snapped;
+    attempt found;
     double began;
 } reading;
 
@@ -155,38 +164,59 @@ static int get_rows(reading *r) {
 
 /* ---- the network ------------------------------------------------------------------------------------ */
 
-/* What matters little goes. NULL and error. */
-static kan_net *prune(reading *r, kan_error *error) {
-    const kan_prune_options how = {.budget = prune_budget,
-                                   .node_threshold = prune_threshold,
-                                   .edge_threshold = prune_threshold,
-                                   .fold = true};
-    return r->has_target ? kan_prune_budget(r->m.net, r->held, &how, NULL, &r->pruned, error)
-                         : kan_prune(r->m.net, r->fit->n, r->fit->x, &how, NULL, &r->pruned, error);
+static void free_attempt(attempt *a) {
+    kan_net_free(a->net);
+    if (a->snapped.edges) kan_snap_report_free(&a->snapped);
+    *a = (attempt){.net = NULL};
 }
 
+/* Prunes as far as the level allows, then snaps. */
+static kan_status try_level(const reading *r, double level, attempt *a, kan_error *error) {
+    const double seconds = r->j->o.budget > 0.0 ? r->j->o.budget : 60.0;
+    const double floor = r->has_target ? least_error : own_share;
+    const kan_prune_options smaller = {
+        .budget = prune_budget, .floor = fmax(level, floor), .refit = r->fit, .fold = true};
+    const kan_snap_options how = {.seconds = fmax(0.1, seconds - (kan_clock_cpu() - r->began)),
+                                  .tolerance = tolerance,
+                                  .floor = floor,
+                                  .stop = &interrupted};
+    *a = (attempt){.net = NULL};
+    kan_net *small = kan_prune_budget(r->m.net, r->held, &smaller, NULL, &a->pruned, error);
+    if (!small) return error->status;
+    a->net = kan_snap_all(small, r->fit, r->held, &how, &a->snapped, error);
+    kan_net_free(small);
+    return a->net ? KAN_OK : error->status;
+}
+
+/* Tries level after level until all edges are functions and the error is that of the network; else the last and
+ * gentlest attempt counts. */
 static int snap(reading *r) {
     kan_error error;
-    const kan_snap_options how = {.seconds = r->j->o.budget > 0.0 ? r->j->o.budget : 60.0,
-                                  .floor = r->has_target ? 0.0 : own_floor,
-                                  .stop = &interrupted};
-    kan_net *small = prune(r, &error);
-    if (!small) return complain(1, "%s: %s", r->name, error.message);
-    r->net = kan_snap_all(small, r->fit, r->held, &how, &r->snapped, &error);
-    kan_net_free(small);
-    return r->net ? 0 : complain(1, "%s: %s", r->name, error.message);
+    attempt *a = &r->found;
+    bool done = false;
+    for (size_t k = 0; k < sizeof levels / sizeof *levels && !done; ++k) {
+        free_attempt(a);
+        if (try_level(r, levels[k], a, &error) != KAN_OK)
+            return complain(1, "%s: %s", r->name, error.message);
+        const double before = a->pruned.error_before;
+        const double good = fmax(tolerance * before, r->has_target ? least_error : own_share);
+        const bool gentle = levels[k] <= (1.0 + prune_budget) * before; /* as all that follow */
+        done = gentle || interrupted || (a->snapped.n_splines == 0 && a->snapped.error_after <= good);
+    }
+    return 0;
 }
 
 static void print_edges(const reading *r) {
     const double unit = r->m.scaler->n_y == 1 ? r->m.scaler->y_scale[0] : 1.0;
     printf("%zu edges, %zu pruned; RMSE %.3g on the validation rows, with functions %.3g, %.1f s\n",
-           r->snapped.n_edges + r->pruned.n_edges_removed, r->pruned.n_edges_removed,
-           unit * r->snapped.error_before, unit * r->snapped.error_after, r->snapped.seconds);
+           r->found.snapped.n_edges + r->found.pruned.n_edges_removed, r->found.pruned.n_edges_removed,
+           unit * r->found.pruned.error_before, unit * r->found.snapped.error_after,
+           r->found.snapped.seconds);
     table t = table_make("lrrlr");
     table_add(&t, "layer"), table_add(&t, "from"), table_add(&t, "to"), table_add(&t, "function");
     table_add(&t, "RMSE");
-    for (size_t k = 0; k < r->snapped.n_edges; ++k) {
-        const kan_snapped *e = &r->snapped.edges[k];
+    for (size_t k = 0; k < r->found.snapped.n_edges; ++k) {
+        const kan_snapped *e = &r->found.snapped.edges[k];
         table_add(&t, "%zu", e->edge.layer);
         if (e->edge.layer == 0)
             table_add(&t, "%s", r->j->names[e->edge.in]);
@@ -205,8 +235,8 @@ static void print_edges(const reading *r) {
 
 static json_t *edges_record(const reading *r) {
     json_t *list = json_array();
-    for (size_t k = 0; list && k < r->snapped.n_edges; ++k) {
-        const kan_snapped *e = &r->snapped.edges[k];
+    for (size_t k = 0; list && k < r->found.snapped.n_edges; ++k) {
+        const kan_snapped *e = &r->found.snapped.edges[k];
         const kan_symbolic *s = &e->symbolic;
         json_t *edge = json_pack("{s:I, s:I, s:I, s:o}", "layer", (json_int_t)e->edge.layer, "in",
                                  (json_int_t)e->edge.in, "out", (json_int_t)e->edge.out, "function",
@@ -239,7 +269,7 @@ static kan_expression *unscaled(const reading *r, size_t o, kan_error *error) {
     kan_expression **by = calloc(n_in, sizeof *by);
     kan_status status = own && from && by ? KAN_OK
                                           : kan_status_fail(error, KAN_ENOMEM, "out of memory");
-    if (status == KAN_OK) status = kan_net_formula(r->net, o, NULL, &inner, error);
+    if (status == KAN_OK) status = kan_net_formula(r->found.net, o, NULL, &inner, error);
     for (size_t i = 0; i < n_in && status == KAN_OK; ++i) { /* x1, x2, .. are the formula's own names */
         snprintf(own[i], sizeof own[i], "x%zu", i + 1);
         from[i] = own[i];
@@ -347,10 +377,10 @@ static json_t *make_record(const reading *r) {
     return json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:O, s:f, s:b}", "command",
                      "formula", "version", KAN_VERSION, "model", report_text(r->name), "data",
                      r->j->s.name ? report_text(r->j->s.name) : json_null(), "n", (json_int_t)d->n,
-                     "edges", edges_record(r), "n_pruned", (json_int_t)r->pruned.n_edges_removed,
-                     "n_splines", (json_int_t)r->snapped.n_splines, "validation_before",
-                     report_real(r->snapped.error_before), "validation_after",
-                     report_real(r->snapped.error_after), "runs", r->j->runs, "seconds",
+                     "edges", edges_record(r), "n_pruned", (json_int_t)r->found.pruned.n_edges_removed,
+                     "n_splines", (json_int_t)r->found.snapped.n_splines, "validation_before",
+                     report_real(r->found.pruned.error_before), "validation_after",
+                     report_real(r->found.snapped.error_after), "runs", r->j->runs, "seconds",
                      kan_clock_cpu() - r->began, "interrupted", (int)interrupted);
 }
 
@@ -365,8 +395,7 @@ int formula_of_model(formula_job *j, json_t **record) {
     if (status == 0) print_edges(&r);
     for (size_t o = 0; status == 0 && o < r.m.schema->n_out; ++o) status = run_output(&r, o);
     if (status == 0) *record = make_record(&r);
-    if (r.snapped.edges) kan_snap_report_free(&r.snapped);
-    kan_net_free(r.net);
+    free_attempt(&r.found);
     kan_dataset_free(r.fit);
     kan_dataset_free(r.held);
     kan_work_free(r.y_net);

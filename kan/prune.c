@@ -19,6 +19,7 @@ static kan_prune_options with_defaults(const kan_prune_options *options) {
     if (o.edge_threshold == 0.0) o.edge_threshold = 3e-2;
     if (o.input_threshold == 0.0) o.input_threshold = 1e-2;
     if (o.budget == 0.0) o.budget = 0.01;
+    if (o.steps == 0) o.steps = 20;
     return o;
 }
 
@@ -192,6 +193,16 @@ static bool is_there(const kan_net *net, kan_edge e) {
     return e.out == KAN_EVERY ? has_any_edge(net, e.layer, e.in) : kan_net_has_edge(net, e);
 }
 
+/* What is left is fitted to the rows of options->refit, as far as it is good for the rows that judge. */
+static kan_status refit(const search *s, kan_net *net, kan_error *error) {
+    kan_error why;
+    const kan_train_options how = {.optimizer = KAN_LM, .steps = s->options->steps, .validation = s->d};
+    if (!s->options->refit || kan_model_n_trainable(&net->model) == 0) return KAN_OK;
+    const kan_status status = kan_trainer_fit(&net->model, s->options->refit, &how, NULL, &why);
+    if (status == KAN_OK || status == KAN_ENONFINITE) return KAN_OK; /* its error says the rest */
+    return kan_status_fail(error, status, "%s", why.message);
+}
+
 /* Takes one part out if that costs no more than there is. */
 static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool *gone,
                            kan_error *error) {
@@ -207,7 +218,8 @@ static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool
         s->mask.keep[e.layer][e.in * trial->layers[e.layer].n_out + e.out] = MASK_GOES;
     mask_settle(&s->mask, trial, a, s->options, &report);
     mask_apply(&s->mask, trial, a, s->options->fold, &report);
-    const kan_status status = measure(s, trial, &value, error);
+    kan_status status = refit(s, trial, error);
+    if (status == KAN_OK) status = measure(s, trial, &value, error);
     /* a path that had to be kept stands where it was: nothing went, and nothing is gained */
     if (status == KAN_OK && value <= s->limit && report.n_edges_removed > s->report->n_edges_removed) {
         kan_net *old = s->net;
@@ -258,7 +270,7 @@ static kan_status start_search(search *s, const kan_net *net, kan_error *error) 
     if (status == KAN_OK && !isfinite(s->report->error_before))
         return kan_status_fail(error, KAN_ENONFINITE, "prune: the error of the net is not finite");
     s->report->error_after = s->report->error_before;
-    s->limit = (1.0 + s->options->budget) * s->report->error_before;
+    s->limit = fmax((1.0 + s->options->budget) * s->report->error_before, s->options->floor);
     return status;
 }
 

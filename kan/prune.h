@@ -35,8 +35,12 @@ typedef struct kan_prune_options {
     double edge_threshold;  /* edges, scored anew when the nodes have gone                   [3e-2] */
     double input_threshold; /* inputs; theirs                                                [1e-2] */
     double budget;          /* of kan_prune_budget: part of the error that may be added      [0.01] */
-    bool fold;              /* see above                                                            */
-    bool cut_outputs;       /* an output may lose its last path to the inputs                       */
+    double floor;           /* of kan_prune_budget: an error that is good in any case             [0] */
+    const kan_dataset *refit; /* of kan_prune_budget: rows that what is left is fitted to, by
+                                 Levenberg-Marquardt, before it is judged                       [NULL] */
+    size_t steps;     /* of that fit                                                      [20] */
+    bool fold;        /* see above                                                            */
+    bool cut_outputs; /* an output may lose its last path to the inputs                       */
 } kan_prune_options;
 
 /* What became of the net. */
