@@ -23,19 +23,25 @@
 
 enum { POINTS = 1000, LEAST_ROWS = 20 };
 
-/* Errors are in standard deviations of the target. Pruning may add a part to the error, or let it grow to a level: the
- * roughest first, since a net as small as the formula finds its accuracy again once its edges are functions. */
-static const double prune_budget = 0.05, levels[] = {1e-2, 1e-3, 0.0};
+/* Pruning may let the error grow to a level, in standard deviations of the target, and by a factor: the roughest first,
+ * since a net as small as the formula finds its accuracy again once its edges are functions. */
+typedef struct roughness {
+    double level, factor;
+} roughness;
+static const roughness attempts[] = {{1e-2, 3.0}, {1e-3, 1.5}, {0.0, 1.05}};
 
-/* A formula is one of the network if its error is not above so many times the network's, or rounding; the network's
- * own predictions as targets are no measure of its error, and may be missed by a share. */
-static const double tolerance = 1.5, least_error = 1e-9, own_share = 1e-4;
+/* How much worse than the network functions may be: where its error is above `noisy` that is taken for noise, of which a
+ * few percent are many rows, but it may have learned some; below, for what splines miss. Less than least_error is rounding. The network's own
+ * predictions as targets are no measure of its error, and may be missed by a share. */
+static const double noisy = 1e-4, tolerance_noise = 1.2, tolerance_spline = 1.5, least_error = 1e-9,
+                    own_share = 1e-4;
 
 /* One way from the saved network to functions. */
 typedef struct attempt {
     kan_net *net;
     kan_prune_report pruned;
     kan_snap_report snapped;
+    double tolerance; /* what its error may be, times that of the network */
 } attempt;
 
 /* All that the work on one network has and makes; zero at first. */
@@ -170,38 +176,44 @@ static void free_attempt(attempt *a) {
     *a = (attempt){.net = NULL};
 }
 
-/* Prunes as far as the level allows, then snaps. */
-static kan_status try_level(const reading *r, double level, attempt *a, kan_error *error) {
-    const double seconds = r->j->o.budget > 0.0 ? r->j->o.budget : 60.0;
+/* Prunes as far as that allows, then snaps: each in a third of the time that is left. */
+static kan_status try_once(const reading *r, const roughness *rough, attempt *a, kan_error *error) {
+    const double left = (r->j->o.budget > 0.0 ? r->j->o.budget : 60.0) - (kan_clock_cpu() - r->began);
     const double floor = r->has_target ? least_error : own_share;
-    const kan_prune_options smaller = {
-        .budget = prune_budget, .floor = fmax(level, floor), .refit = r->fit, .fold = true};
-    const kan_snap_options how = {.seconds = fmax(0.1, seconds - (kan_clock_cpu() - r->began)),
-                                  .tolerance = tolerance,
-                                  .floor = floor,
-                                  .stop = &interrupted};
+    const kan_prune_options smaller = {.budget = rough->factor - 1.0,
+                                       .floor = fmax(rough->level, floor),
+                                       .seconds = fmax(0.1, left / 3.0),
+                                       .stop = &interrupted,
+                                       .refit = r->fit,
+                                       .fold = true};
     *a = (attempt){.net = NULL};
     kan_net *small = kan_prune_budget(r->m.net, r->held, &smaller, NULL, &a->pruned, error);
     if (!small) return error->status;
+    a->tolerance = a->pruned.error_before > noisy ? tolerance_noise : tolerance_spline;
+    const kan_snap_options how = {.seconds = fmax(0.1, left / 3.0),
+                                  .tolerance = a->tolerance,
+                                  .floor = floor,
+                                  .stop = &interrupted};
     a->net = kan_snap_all(small, r->fit, r->held, &how, &a->snapped, error);
     kan_net_free(small);
     return a->net ? KAN_OK : error->status;
 }
 
-/* Tries level after level until all edges are functions and the error is that of the network; else the last and
- * gentlest attempt counts. */
+/* Once more and more gently, until all edges are functions and the error is that of the network; else the last
+ * attempt counts. */
 static int snap(reading *r) {
     kan_error error;
     attempt *a = &r->found;
     bool done = false;
-    for (size_t k = 0; k < sizeof levels / sizeof *levels && !done; ++k) {
+    for (size_t k = 0; k < sizeof attempts / sizeof *attempts && !done; ++k) {
         free_attempt(a);
-        if (try_level(r, levels[k], a, &error) != KAN_OK)
+        if (try_once(r, &attempts[k], a, &error) != KAN_OK)
             return complain(1, "%s: %s", r->name, error.message);
-        const double before = a->pruned.error_before;
-        const double good = fmax(tolerance * before, r->has_target ? least_error : own_share);
-        const bool gentle = levels[k] <= (1.0 + prune_budget) * before; /* as all that follow */
-        done = gentle || interrupted || (a->snapped.n_splines == 0 && a->snapped.error_after <= good);
+        const double good = fmax(a->tolerance * a->pruned.error_before,
+                                 r->has_target ? least_error : own_share);
+        /* where nothing went, less would go next */
+        done = interrupted || a->pruned.n_edges_removed == 0 ||
+               (a->snapped.n_splines == 0 && a->snapped.error_after <= good);
     }
     return 0;
 }

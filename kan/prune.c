@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/work.h"
 #include "kan/mask.h"
 #include "kan/net_private.h"
@@ -137,7 +138,7 @@ typedef struct search {
     double *x, *y_hat; /* [n][n_in], [n][n_out] */
     part *parts;
     mask mask;
-    double limit;
+    double limit, began;
 } search;
 
 /* RMSE, or cross-entropy; NaN where the net is not finite. */
@@ -196,7 +197,8 @@ static bool is_there(const kan_net *net, kan_edge e) {
 /* What is left is fitted to the rows of options->refit, as far as it is good for the rows that judge. */
 static kan_status refit(const search *s, kan_net *net, kan_error *error) {
     kan_error why;
-    const kan_train_options how = {.optimizer = KAN_LM, .steps = s->options->steps, .validation = s->d};
+    const kan_train_options how = {
+        .optimizer = KAN_LM, .steps = s->options->steps, .validation = s->d, .stop = s->options->stop};
     if (!s->options->refit || kan_model_n_trainable(&net->model) == 0) return KAN_OK;
     const kan_status status = kan_trainer_fit(&net->model, s->options->refit, &how, NULL, &why);
     if (status == KAN_OK || status == KAN_ENONFINITE) return KAN_OK; /* its error says the rest */
@@ -233,6 +235,11 @@ static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool
     return status;
 }
 
+static bool is_over(const search *s) {
+    return (s->options->stop && *s->options->stop) ||
+           (s->options->seconds > 0.0 && kan_clock_cpu() - s->began > s->options->seconds);
+}
+
 /* Scores everything, then tries everything once. */
 static kan_status sweep(search *s, bool *any, kan_error *error) {
     kan_attribution *a = kan_attribution_alloc(s->net, s->d->n, s->x, error);
@@ -240,7 +247,7 @@ static kan_status sweep(search *s, bool *any, kan_error *error) {
     kan_status status = KAN_OK;
     const size_t n = list_parts(s, a);
     *any = false;
-    for (size_t j = 0; j < n && status == KAN_OK; ++j) {
+    for (size_t j = 0; j < n && status == KAN_OK && !is_over(s); ++j) {
         bool gone;
         if (!is_there(s->net, s->parts[j].edge)) continue;
         status = try_part(s, a, s->parts[j].edge, &gone, error);
@@ -279,7 +286,7 @@ kan_net *kan_prune_budget(const kan_net *net, const kan_dataset *d, const kan_pr
     const kan_prune_options o = with_defaults(options);
     kan_prune_report own;
     kan_error inner;
-    search s = {.d = d, .options = &o, .report = report ? report : &own};
+    search s = {.d = d, .options = &o, .report = report ? report : &own, .began = kan_clock_cpu()};
     kan_status status = start_search(&s, net, &inner);
     for (bool any = true; status == KAN_OK && any;) status = sweep(&s, &any, &inner);
     mask_free(&s.mask);

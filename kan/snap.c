@@ -12,11 +12,11 @@
 #include "kan/samples.h"
 #include "train/trainer.h"
 
-enum { MOST_CANDIDATES = 16, MOST_PASSES = 4 };
+enum { MOST_CANDIDATES = 16, MOST_PASSES = 4, FIT_ON = 5 };
 
 /* Errors within a factor are equal: that of exact data where they are less than a share of the spread of the targets,
  * since what is left there is how well splines describe functions. Less than rounding is nothing. */
-static const double near_tie = 1.02, near_tie_exact = 2.0, exact = 1e-6, rounding = 1e-11;
+static const double near_tie = 1.05, near_tie_exact = 2.0, exact = 1e-6, rounding = 1e-11;
 
 /* ---- one curve ------------------------------------------------------------------------------------- */
 
@@ -180,6 +180,28 @@ static void take(snapping *s, kan_net **made, double value) {
     s->smallest = fmin(s->smallest, value);
 }
 
+/* Whether p is as close as q with less complexity, or closer with no more, rmse within a tenth being the same. */
+static bool beats(const kan_curve *p, const kan_curve *q) {
+    return (p->complexity < q->complexity && p->rmse <= 1.1 * q->rmse) ||
+           (p->complexity <= q->complexity && 1.1 * p->rmse < q->rmse);
+}
+
+/* Curves that no other one beats come to the front, as far as they are within a factor of 10 of the best: with four
+ * constants a function comes closer to a noisy curve of three. */
+static void promote(size_t n, kan_curve *found) {
+    double least = INFINITY;
+    size_t n_front = 0;
+    for (size_t j = 0; j < n; ++j) least = fmin(least, found[j].rmse);
+    for (size_t j = 0; j < n; ++j) {
+        bool front = found[j].rmse <= 10.0 * least;
+        for (size_t k = 0; k < n && front; ++k) front = !beats(&found[k], &found[j]);
+        if (!front) continue;
+        const kan_curve q = found[j];
+        memmove(found + n_front + 1, found + n_front, (j - n_front) * sizeof *found);
+        found[n_front++] = q;
+    }
+}
+
 /* Tries the best few functions for one edge and takes one, or none. */
 static kan_status snap_one(snapping *s, kan_snapped *e, kan_error *error) {
     kan_curve found[MOST_CURVES];
@@ -191,6 +213,7 @@ static kan_status snap_one(snapping *s, kan_snapped *e, kan_error *error) {
     e->outcome = KAN_SNAP_SPLINE;
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
+    promote(n, found);
     if (n > s->o.candidates) n = s->o.candidates;
     kan_status status = KAN_OK;
     for (size_t j = 0; j < n && status == KAN_OK; ++j)
@@ -275,7 +298,7 @@ static kan_status finish(snapping *s, kan_error *error) {
 
 static kan_snap_options with_defaults(const kan_snap_options *options) {
     kan_snap_options o = options ? *options : (kan_snap_options){.candidates = 0};
-    if (o.candidates == 0) o.candidates = 4;
+    if (o.candidates == 0) o.candidates = 5;
     if (o.candidates > MOST_CANDIDATES) o.candidates = MOST_CANDIDATES;
     if (o.steps == 0) o.steps = 10;
     if (o.final_steps == 0) o.final_steps = 200;
@@ -337,7 +360,7 @@ static kan_status fit_on(snapping *s, kan_error *error) {
     double value;
     kan_net *made = kan_net_copy(s->net);
     if (!made) return kan_status_fail(error, KAN_ENOMEM, "snap: out of memory");
-    const kan_status status = refit(s, made, s->o.steps, &value, error);
+    const kan_status status = refit(s, made, FIT_ON * s->o.steps, &value, error);
     if (status == KAN_OK && value <= s->smallest) take(s, &made, value);
     kan_net_free(made);
     return status;

@@ -38,7 +38,7 @@ kan_status kan_snap_edge(kan_net *net, kan_edge edge, const kan_function *f, siz
 
 /* Every zero means the default in brackets. Errors are RMSE, or cross-entropy for classes. */
 typedef struct kan_snap_options {
-    size_t candidates;  /* functions that are tried for an edge                             [4] */
+    size_t candidates;  /* functions that are tried for an edge                             [5] */
     size_t steps;       /* of Levenberg-Marquardt after a candidate was put in             [10] */
     size_t final_steps; /* after all edges                                                [200] */
     double tolerance;   /* factor by which the error may exceed the smallest one so far   [1.5] */
@@ -73,9 +73,9 @@ typedef struct kan_snap_report {
     double seconds;
 } kan_snap_report;
 
-/* A new net with as many edges as possible snapped. The net is first fitted on, for `steps`; then edges are tried one
- * after the other, the surest first: each of a few candidates on a copy, fitted again. Errors that differ by less than
- * 2 % are equal, or by a factor of 2 where they are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the error worse than options->tolerance
+/* A new net with as many edges as possible snapped. The net is first fitted on, for 5 times `steps`; then edges are tried one
+ * after the other, the surest first: each of a few candidates on a copy, fitted again (those that no other one beats in complexity and rmse at once, then others). Errors that differ by less than
+ * 5 % are equal, or by a factor of 2 where they are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the error worse than options->tolerance
  * allows, the edge stays a spline; it is tried again after other edges have become functions. At last all that is
  * trainable is fitted to rounding. Edges that are functions already stay those, with their locks.
  *
