@@ -77,10 +77,10 @@ kan_net *kan_prune(const kan_net *net, size_t n, const double *x, const kan_prun
                    size_t *inputs, kan_prune_report *report, kan_error *error);
 
 /* Pruned by what it costs: the error on the rows of d (which the net was not trained on, best) may become
- * 1 + options->budget times what it is. Nodes, edges and inputs are tried one after the other, the lowest scores first,
- * and come back where that costs more than there is; then all is scored anew, until nothing more can go. With
- * options->refit what is left is fitted to those rows first, so that the others can take over what a part did. Thresholds
- * are not used. d holds what the net is given, so standardised where the net was trained so. */
+ * 1 + options->budget times what it is, or options->floor. Nodes, edges and inputs are tried one after the other, the
+ * lowest scores first, and come back where that costs more than there is; then all is scored anew, until nothing more can
+ * go. With options->refit what is left is fitted to those rows first, so that the others can take over what a part did.
+ * Thresholds are not used. d and refit hold what the net is given, so standardised where the net was trained so. */
 kan_net *kan_prune_budget(const kan_net *net, const kan_dataset *d, const kan_prune_options *options,
                           size_t *inputs, kan_prune_report *report, kan_error *error);
 

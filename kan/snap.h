@@ -25,9 +25,9 @@ extern "C" {
 /* What the edge, which must not have been removed, may be: writes the at most max likeliest functions of the table to
  * best, fitted to its curve where the samples x [n][n_in of the net], n > 0, put its node, the likeliest first: the
  * smallest rmse, but a simpler function before it that is as good within a factor of 2. Functions that only imitate
- * others, by a c f beyond 100 times the spread of the curve, are left out unless there are no others. Returns how
- * many there are; 0 with an error: KAN_ENOMEM, KAN_ENONFINITE (a value of the node or of the curve is not finite), KAN_ECONFIG (no function is
- * defined there). */
+ * others, by a c f beyond 100 times the spread of the curve, are left out unless there are no others. Returns how many
+ * there are; 0 with an error: KAN_ENOMEM, KAN_ENONFINITE (a value of the node or of the curve is not finite),
+ * KAN_ECONFIG (no function is defined there). */
 size_t kan_snap_suggest(const kan_net *net, kan_edge edge, size_t n, const double *x, size_t max,
                         kan_curve *best, kan_error *error);
 
@@ -73,11 +73,13 @@ typedef struct kan_snap_report {
     double seconds;
 } kan_snap_report;
 
-/* A new net with as many edges as possible snapped. The net is first fitted on, for 5 times `steps`; then edges are tried one
- * after the other, the surest first: each of a few candidates on a copy, fitted again (those that no other one beats in complexity and rmse at once, then others). Errors that differ by less than
- * 5 % are equal, or by a factor of 2 where they are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the error worse than options->tolerance
- * allows, the edge stays a spline; it is tried again after other edges have become functions. At last all that is
- * trainable is fitted to rounding. Edges that are functions already stay those, with their locks.
+/* A new net with as many edges as possible snapped. The net is first fitted on, for 5 times `steps`; then edges are tried
+ * one after the other, the surest first: each of a few candidates on a copy, fitted again (first those that no other one
+ * beats in complexity and rmse at once). Errors that differ by less than 5 % are equal, or by a factor of 2 where they
+ * are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the
+ * error worse than options->tolerance allows, the edge stays a spline; it is tried again after other edges have become
+ * functions. At last all that is trainable is fitted to rounding. Edges that are functions already stay those, with
+ * their locks.
  *
  * fit and validation hold what the net is given, so standardised where the net was trained so; validation may be NULL
  * (the rows to fit serve). The report, unless NULL, is to be freed with kan_snap_report_free. NULL: KAN_ENOMEM,
