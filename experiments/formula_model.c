@@ -30,8 +30,8 @@ typedef struct roughness {
 } roughness;
 static const roughness attempts[] = {{1e-2, 3.0}, {1e-3, 1.5}, {0.0, 1.05}};
 
-/* How much worse than the network functions may be: where its error is above `noisy` that is taken for noise, of which a
- * few percent are many rows, but it may have learned some; below, for what splines miss. Less than least_error is rounding. The network's own
+/* How much worse than the network functions may be: where its error is above `noisy` that is taken for noise, of which
+ * it may have learned some; below, for what splines miss. Less than least_error is rounding. The network's own
  * predictions as targets are no measure of its error, and may be missed by a share. */
 static const double noisy = 1e-4, tolerance_noise = 1.2, tolerance_spline = 1.5, least_error = 1e-9,
                     own_share = 1e-4;

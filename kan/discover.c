@@ -8,10 +8,21 @@
 
 #include "core/clock.h"
 #include "kan/form.h"
+#include "kan/inputs.h"
 #include "kan/polish.h"
 #include "kan/reading.h"
 
-enum { LEAST_ROWS = 20, MOST_FORMULAS = 64, READ_FIRST = 3, SWAP_ROUNDS = 3 };
+enum {
+    LEAST_ROWS = 20,
+    MOST_FORMULAS = 64,
+    MOST_HEADS = 16,
+    READ_FIRST = 3,   /* sums */
+    SWAP_ROUNDS = 3,  /* over the parts of a reading */
+    BEST_HEADS = 3,   /* with more than one product */
+    SCREEN_HEADS = 5, /* of pairs */
+    BEAM = 3,
+    MOST_PAIRS = 4 /* one after the other */
+};
 
 /* The share of the spread of y that a form may miss at most to be read. */
 static const double hopeless = 0.3;
@@ -30,6 +41,9 @@ typedef struct hunt {
     size_t n_pool;
     double best_form; /* smallest error of a form so far, over the spread */
     bool exact;
+    inputs *given;                     /* the inputs as they are */
+    const kan_head *heads[MOST_HEADS]; /* [n_heads] that fit y */
+    size_t n_heads;
 } hunt;
 
 static bool is_over(const hunt *h) {
@@ -61,10 +75,10 @@ static void keep(hunt *h, const kan_formula *f) {
 /* ---- readings ------------------------------------------------------------------------------------- */
 
 /* The formula of a choice, its constants fitted to all rows; *made = NULL where it cannot be (not finite). */
-static kan_status try_choice(const hunt *h, const reading *r, const size_t *choice,
+static kan_status try_choice(const hunt *h, const inputs *v, const reading *r, const size_t *choice,
                              kan_expression **made, double *rmse, kan_error *error) {
     *made = NULL, *rmse = INFINITY;
-    char *text = reading_formula(r, choice, h->names);
+    char *text = reading_formula(r, choice, (const char *const *)v->names);
     if (!text) return kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
     kan_expression *e = kan_expression_parse_with(text, h->d->n_in, h->names, error);
     free(text);
@@ -80,9 +94,9 @@ static kan_status try_choice(const hunt *h, const reading *r, const size_t *choi
 }
 
 /* Goes over to another candidate of one part as long as that makes the error smaller. */
-static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_expression **best,
-                          double *rmse, kan_error *error) {
-    kan_status status = try_choice(h, r, choice, best, rmse, error);
+static kan_status improve(hunt *h, const inputs *v, const reading *r, size_t *choice,
+                          kan_expression **best, double *rmse, kan_error *error) {
+    kan_status status = try_choice(h, v, r, choice, best, rmse, error);
     bool better = true;
     for (size_t round = 0; better && round < SWAP_ROUNDS; ++round) {
         better = false;
@@ -94,7 +108,7 @@ static kan_status improve(hunt *h, const reading *r, size_t *choice, kan_express
                 kan_expression *e;
                 double with;
                 choice[p] = c;
-                status = try_choice(h, r, choice, &e, &with, error);
+                status = try_choice(h, v, r, choice, &e, &with, error);
                 if (e && with < 0.99 * *rmse) {
                     kan_expression_free(*best);
                     *best = e, *rmse = with, better = true;
@@ -118,12 +132,12 @@ static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
     return status;
 }
 
-static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) {
-    reading *r = reading_alloc(fit, h->d->n, h->d->x, error);
+static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, kan_error *error) {
+    reading *r = reading_alloc(fit, v->all->n, v->all->x, h->began + h->options.seconds, error);
     size_t *choice = r ? calloc(r->n_parts, sizeof *choice) : NULL;
     kan_expression *e = NULL;
     double rmse;
-    kan_status status = choice ? improve(h, r, choice, &e, &rmse, error) : KAN_ENOMEM;
+    kan_status status = choice ? improve(h, v, r, choice, &e, &rmse, error) : KAN_ENOMEM;
     if (status == KAN_OK && e) {
         kan_formula f = {.expression = e, .rmse = rmse};
         status = polish(h, &f, error);
@@ -140,64 +154,181 @@ static kan_status read_form(hunt *h, const kan_form_fit *fit, kan_error *error) 
 /* ---- forms ------------------------------------------------------------------------------------------- */
 
 /* Fits a form; *made = NULL where that failed for the form alone. */
-static kan_status fit_form(hunt *h, const kan_form *form, kan_form_fit **made, kan_error *error) {
+static kan_status fit_form(hunt *h, inputs *v, const kan_form *form, bool quick, kan_form_fit **made,
+                           kan_error *error) {
     const double left = h->options.seconds - (kan_clock_cpu() - h->began);
     const double most = form->products == 0 ? 1.0 : 1.5 * (double)form->products;
-    const kan_form_options options = {
-        .seconds = fmax(0.05, fmin(left, most)), .seed = h->options.seed, .stop = h->options.stop};
+    const kan_form_options options = {.seconds = fmax(0.05, fmin(left, most)),
+                                      .seed = h->options.seed,
+                                      .quick = quick,
+                                      .stop = h->options.stop};
     kan_error why = {.status = KAN_OK};
-    *made = kan_form_train(form, h->fit, h->held, h->options.target, &options, &why);
+    *made = kan_form_train(form, v->fit, v->held, h->options.target, &options, &why);
     if (!*made && why.status != KAN_ENONFINITE)
         return kan_status_fail(error, why.status, "%s", why.message);
     if (!*made) return KAN_OK;
     h->best_form = fmin(h->best_form, (*made)->error);
+    v->error = fmin(v->error, (*made)->error);
     if (h->options.progress) h->options.progress(h->options.context, form->head->name, (*made)->error);
     return KAN_OK;
 }
 
-/* Sums of curves under every head: all are fitted, then the best few read, the best first. */
-static kan_status try_sums(hunt *h, size_t n_heads, const kan_head *const *heads, kan_error *error) {
-    kan_form_fit *fits[32] = {NULL};
+/* Worth a reading: about as good as the best so far. */
+static bool is_promising(const hunt *h, const kan_form_fit *fit) {
+    return fit->error <= hopeless && fit->error <= fmax(2.0 * h->best_form, 1e-4);
+}
+
+/* Sums of curves under every head: all are fitted, then the best few read, the best first; of pairs only those that are
+ * promising. */
+static kan_status try_sums(hunt *h, inputs *v, kan_error *error) {
+    kan_form_fit *fits[MOST_HEADS] = {NULL};
     kan_status status = KAN_OK;
-    for (size_t j = 0; j < n_heads && status == KAN_OK && !is_over(h); ++j)
-        status = fit_form(h, &(kan_form){.head = heads[j]}, &fits[j], error);
+    for (size_t j = 0; j < h->n_heads && status == KAN_OK && !is_over(h); ++j)
+        status = fit_form(h, v, &(kan_form){.head = h->heads[j]}, false, &fits[j], error);
     for (size_t read = 0; read < READ_FIRST && status == KAN_OK && !is_over(h); ++read) {
-        size_t best = n_heads;
-        for (size_t j = 0; j < n_heads; ++j)
-            if (fits[j] && (best == n_heads || fits[j]->error < fits[best]->error)) best = j;
-        if (best == n_heads || fits[best]->error > hopeless) break;
-        status = read_form(h, fits[best], error);
+        size_t best = h->n_heads;
+        for (size_t j = 0; j < h->n_heads; ++j)
+            if (fits[j] && (best == h->n_heads || fits[j]->error < fits[best]->error)) best = j;
+        if (best == h->n_heads || fits[best]->error > hopeless) break;
+        if (v != h->given && !is_promising(h, fits[best])) break;
+        status = read_form(h, v, fits[best], error);
         kan_form_free(fits[best]);
         fits[best] = NULL;
     }
-    for (size_t j = 0; j < n_heads; ++j) kan_form_free(fits[j]);
+    for (size_t j = 0; j < h->n_heads; ++j) kan_form_free(fits[j]);
     return status;
 }
 
-/* One form, read where it is about as good as the best so far. */
-static kan_status try_form(hunt *h, const kan_form *form, kan_error *error) {
+/* One form, read where it is promising; *reached, unless NULL, becomes its error. */
+static kan_status try_form(hunt *h, inputs *v, const kan_form *form, double *reached,
+                           kan_error *error) {
     kan_form_fit *fit;
-    kan_status status = is_over(h) ? KAN_OK : fit_form(h, form, &fit, error);
+    kan_status status = is_over(h) ? KAN_OK : fit_form(h, v, form, false, &fit, error);
     if (status != KAN_OK || is_over(h) || !fit) return status;
-    if (fit->error <= hopeless && fit->error <= fmax(2.0 * h->best_form, 1e-4))
-        status = read_form(h, fit, error);
+    if (reached) *reached = fit->error;
+    if (is_promising(h, fit)) status = read_form(h, v, fit, error);
     kan_form_free(fit);
     return status;
 }
 
-static kan_status try_all(hunt *h, kan_error *error) {
-    size_t n_table, n_heads = 0;
-    const kan_head *table = kan_head_table(&n_table), *heads[32];
-    for (size_t j = 0; j < n_table && n_heads < 32; ++j)
-        if (kan_head_fits(&table[j], h->d->n, h->y)) heads[n_heads++] = &table[j];
-    kan_status status = try_sums(h, n_heads, heads, error);
-    for (size_t k = 1; h->d->n_in > 1 && k <= h->options.most_products; ++k) {
-        if (status == KAN_OK) status = try_form(h, &(kan_form){.products = k, .head = heads[0]}, error);
-        if (status == KAN_OK && k == 1)
-            status = try_form(h, &(kan_form){.kind = KAN_FORM_OUTER, .head = heads[0]}, error);
-        for (size_t j = 1; j < n_heads && status == KAN_OK; ++j)
-            status = try_form(h, &(kan_form){.products = k, .head = heads[j]}, error);
+/* One product under every head, and the outer form; reached [n_heads] of the former. */
+static kan_status try_products(hunt *h, inputs *v, double *reached, kan_error *error) {
+    kan_status status = KAN_OK;
+    for (size_t j = 0; j < h->n_heads && status == KAN_OK; ++j) {
+        reached[j] = INFINITY;
+        const kan_form product = {.products = 1, .head = h->heads[j]},
+                       outer = {.kind = KAN_FORM_OUTER, .head = h->heads[j]};
+        status = try_form(h, v, &product, &reached[j], error);
+        if (j == 0 && status == KAN_OK) status = try_form(h, v, &outer, NULL, error);
     }
+    return status;
+}
+
+/* More products under the few heads that did best with one. */
+static kan_status try_more_products(hunt *h, double *reached, kan_error *error) {
+    kan_status status = KAN_OK;
+    for (size_t tried = 0; tried < BEST_HEADS && status == KAN_OK; ++tried) {
+        size_t best = 0;
+        for (size_t j = 1; j < h->n_heads; ++j)
+            if (reached[j] < reached[best]) best = j;
+        if (!isfinite(reached[best])) break;
+        reached[best] = INFINITY;
+        for (size_t k = 2; k <= h->options.most_products && status == KAN_OK; ++k)
+            status = try_form(h, h->given, &(kan_form){.products = k, .head = h->heads[best]}, NULL,
+                              error);
+    }
+    return status;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------- */
+
+/* The few best of the pairs seen, the best first. */
+typedef struct beam {
+    inputs *member[BEAM];
+    size_t n;
+} beam;
+
+static void add_to_beam(beam *b, inputs *v) {
+    size_t at = b->n;
+    while (at > 0 && b->member[at - 1]->error > v->error) --at;
+    if (at == BEAM) {
+        inputs_free(v);
+        return;
+    }
+    if (b->n == BEAM) inputs_free(b->member[--b->n]);
+    memmove(b->member + at + 1, b->member + at, (b->n - at) * sizeof *b->member);
+    b->member[at] = v;
+    ++b->n;
+}
+
+/* The error of quick sums under the first few heads, in v->error. */
+static kan_status screen(hunt *h, inputs *v, kan_error *error) {
+    const double best = h->best_form;
+    kan_status status = KAN_OK;
+    v->error = INFINITY;
+    for (size_t j = 0; j < h->n_heads && j < SCREEN_HEADS && status == KAN_OK && !is_over(h); ++j) {
+        kan_form_fit *fit = NULL;
+        status = fit_form(h, v, &(kan_form){.head = h->heads[j]}, true, &fit, error);
+        kan_form_free(fit);
+    }
+    h->best_form = best; /* it is the error of forms that were fitted in full */
+    return status;
+}
+
+/* All pairs of one member that make its sums better. */
+static kan_status screen_pairs(hunt *h, const inputs *v, double until, beam *b, kan_error *error) {
+    const size_t n_in = v->all->n_in;
+    kan_status status = KAN_OK;
+    for (size_t at = 0; at < n_in * n_in * N_PAIRS && status == KAN_OK; ++at) {
+        const pair_kind kind = (pair_kind)(at / (n_in * n_in));
+        const size_t i = at / n_in % n_in, j = at % n_in;
+        if (i == j || (kind == PAIR_MINUS && i > j)) continue;
+        if (is_over(h) || kan_clock_cpu() - h->began > until) break;
+        inputs *made;
+        status = inputs_combine(v, i, j, kind, &made, error);
+        if (status != KAN_OK || !made) continue;
+        status = screen(h, made, error);
+        if (status == KAN_OK && made->error < 0.9 * v->error)
+            add_to_beam(b, made);
+        else
+            inputs_free(made);
+    }
+    return status;
+}
+
+/* Pairs, pairs of what these leave, and so on: at each depth the best are tried in full. */
+static kan_status try_pairs(hunt *h, kan_error *error) {
+    beam now = {.n = 0};
+    kan_status status = screen(h, h->given, error);
+    for (size_t depth = 0; depth < MOST_PAIRS && status == KAN_OK && !is_over(h); ++depth) {
+        beam next = {.n = 0};
+        const double left = h->options.seconds - (kan_clock_cpu() - h->began);
+        for (size_t m = 0; m < (depth == 0 ? 1 : now.n) && status == KAN_OK; ++m)
+            status = screen_pairs(h, depth == 0 ? h->given : now.member[m],
+                                  kan_clock_cpu() - h->began + left / 4.0, &next, error);
+        for (size_t m = 0; m < now.n; ++m) inputs_free(now.member[m]);
+        now = next;
+        for (size_t m = 0; m < now.n && status == KAN_OK && !is_over(h); ++m) {
+            double reached[MOST_HEADS];
+            status = try_sums(h, now.member[m], error);
+            if (status == KAN_OK && m == 0) status = try_products(h, now.member[m], reached, error);
+        }
+    }
+    for (size_t m = 0; m < now.n; ++m) inputs_free(now.member[m]);
+    return status;
+}
+
+static kan_status try_all(hunt *h, kan_error *error) {
+    double reached[MOST_HEADS];
+    size_t n_table;
+    const kan_head *table = kan_head_table(&n_table);
+    for (size_t j = 0; j < n_table && h->n_heads < MOST_HEADS; ++j)
+        if (kan_head_fits(&table[j], h->d->n, h->y)) h->heads[h->n_heads++] = &table[j];
+    kan_status status = try_sums(h, h->given, error);
+    if (h->d->n_in < 2) return status;
+    if (status == KAN_OK) status = try_products(h, h->given, reached, error);
+    if (status == KAN_OK) status = try_more_products(h, reached, error);
+    if (status == KAN_OK && !is_over(h)) status = try_pairs(h, error);
     return status;
 }
 
@@ -216,6 +347,10 @@ static kan_status prepare(hunt *h, kan_error *error) {
         if (!h->fit || !h->held) status = KAN_ENOMEM;
     }
     free(rows);
+    if (status == KAN_OK) {
+        h->given = inputs_alloc(d, h->fit, h->held, h->names);
+        if (!h->given) status = KAN_ENOMEM;
+    }
     if (status != KAN_OK) return kan_status_fail(error, status, "discover: out of memory");
     double mean = 0.0, squares = 0.0;
     for (size_t s = 0; s < d->n; ++s) mean += h->y[s] = d->y[s * d->n_out + h->options.target];
@@ -280,6 +415,7 @@ kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,
     }
     for (size_t j = 0; h && j < h->n_pool; ++j) kan_expression_free(h->pool[j].expression);
     if (h) {
+        inputs_free(h->given);
         kan_dataset_free(h->fit);
         kan_dataset_free(h->held);
         free(h->y);

@@ -139,7 +139,7 @@ static void prepare_sum(const void *context, kan_net *net) {
     kan_net_set_trainable(net, first, KAN_PART_BASE, false);
 }
 
-static kan_ladder_config ladder_of(const kan_form *form, size_t n_in) {
+static kan_ladder_config ladder_of(const kan_form *form, size_t n_in, bool quick) {
     kan_ladder_config c = {.net = {.width = {n_in, 1}, .degree = 3, .base = KAN_BASE_ZERO},
                            .degrees = {5, 7}};
     if (form->kind == KAN_FORM_OUTER) {
@@ -153,6 +153,10 @@ static kan_ladder_config ladder_of(const kan_form *form, size_t n_in) {
     } else {
         for (size_t r = 0; r < 4; ++r) c.cells[r] = (size_t)6 << r;
     }
+    if (quick) {
+        c.degrees[0] = 0;
+        c.cells[0] = 8, c.cells[1] = 0;
+    }
     return c;
 }
 
@@ -161,7 +165,7 @@ static const double roughness = 1e-10;
 
 static kan_status search(kan_form_fit *f, const kan_dataset *fit, const kan_dataset *validation,
                          const kan_form_options *o, kan_error *error) {
-    const kan_ladder_config ladder = ladder_of(&f->form, f->n_in);
+    const kan_ladder_config ladder = ladder_of(&f->form, f->n_in, o->quick);
     const bool linear = f->form.kind == KAN_FORM_SUM && f->form.products == 0;
     const kan_search_options options = {.train = {.optimizer = KAN_LM, .penalty = roughness},
                                         .starts = linear      ? 1

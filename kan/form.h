@@ -68,6 +68,7 @@ typedef struct kan_form_options {
     double seconds; /* CPU seconds at most; 0: no clock */
     uint64_t seed;
     size_t starts;                     /* random starts [8; 1 for a sum without products]  */
+    bool quick;                        /* one coarse grid of cubic splines: to compare, not to read */
     const volatile sig_atomic_t *stop; /* or NULL */
 } kan_form_options;
 

@@ -82,15 +82,17 @@ static const char *number_at(const char *text, const char *at) {
 /* The text with "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
  * without memory. */
 static char *name_constants(const char *text) {
-    char *named = malloc(64 * strlen(text) + 1), *to = named;
+    kan_constant found;
+    char *named = malloc(sizeof found.text * strlen(text) + 3), *to = named;
     for (const char *at = text; named && *at;) {
         const char *end = number_at(text, at);
-        kan_constant found;
         if (!end) {
             *to++ = *at++;
         } else if (strcspn(at, ".") < (size_t)(end - at) &&
                    kan_constant_recognise(strtod(at, NULL), 0.0, &found)) {
-            to += sprintf(to, "(%s)", found.text);
+            char decimal[32];
+            snprintf(decimal, sizeof decimal, "%.7g", found.value);
+            to += sprintf(to, "(%s)", strtod(decimal, NULL) == found.value ? decimal : found.text);
             at = end;
         } else {
             while (at < end) *to++ = *at++;
@@ -100,18 +102,26 @@ static char *name_constants(const char *text) {
     return named;
 }
 
-/* The normal form with named constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-static kan_expression *tidy(const rows *h, const kan_expression *e, kan_error *error) {
-    kan_expression *plain = kan_expression_simplify(e, error), *made = NULL;
-    char *text = plain ? kan_expression_print(plain, KAN_EXPRESSION_TEXT, error) : NULL;
+/* e with names for its constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
+static kan_expression *with_names(const rows *h, const kan_expression *e, kan_error *error) {
+    char *text = e ? kan_expression_print(e, KAN_EXPRESSION_TEXT, error) : NULL;
     char *named = text ? name_constants(text) : NULL;
-    kan_expression *parsed = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error)
-                                   : NULL;
-    if (parsed) made = kan_expression_simplify(parsed, error);
-    kan_expression_free(parsed);
-    kan_expression_free(plain);
+    kan_expression *made = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error) : NULL;
     free(named);
     free(text);
+    return made;
+}
+
+/* The normal form with named constants; names once more at the end, since what the normal form multiplies out may
+ * be a rounding off: 0.1 * 3. NULL: KAN_ENOMEM, KAN_EFORMAT. */
+static kan_expression *tidy(const rows *h, const kan_expression *e, kan_error *error) {
+    kan_expression *plain = kan_expression_simplify(e, error);
+    kan_expression *named = with_names(h, plain, error);
+    kan_expression *normal = named ? kan_expression_simplify(named, error) : NULL;
+    kan_expression *made = with_names(h, normal, error);
+    kan_expression_free(plain);
+    kan_expression_free(named);
+    kan_expression_free(normal);
     return made;
 }
 

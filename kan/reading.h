@@ -27,12 +27,15 @@ typedef struct part {
 typedef struct reading {
     kan_form form;
     double z_shift, z_scale;
+    double until;
     size_t n_parts;
     part *parts; /* phi of all inputs, psi product by product, the outer g */
 } reading;
 
-/* Looks at the curves of a form where the rows x [n][n_in] of the data are. NULL: KAN_ENOMEM. */
-reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, kan_error *error);
+/* Looks at the curves of a form where the rows x [n][n_in] of the data are; when kan_clock_cpu() is past `until`, no more
+ * functions of functions are looked for, which take a second a curve. NULL: KAN_ENOMEM. */
+reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, double until,
+                       kan_error *error);
 void reading_free(reading *r);
 
 /* The formula of a choice [n_parts], as text to be freed; names [n_in]. NULL without memory. */

@@ -49,6 +49,11 @@ static size_t keep_sound(const samples *s, size_t n, kan_curve *found) {
     return n_sound > 0 ? n_sound : n;
 }
 
+/* By the cost of the function, then by its constants too: x^2 before a cosine that looks like it. */
+static bool is_simpler(const kan_curve *p, const kan_curve *q) {
+    return p->f->cost < q->f->cost || (p->f->cost == q->f->cost && p->complexity < q->complexity);
+}
+
 size_t samples_suggest(const samples *s, const kan_curve_options *options, double known,
                        kan_curve *found, double *least, kan_error *error) {
     *error = (kan_error){.status = KAN_OK};
@@ -60,7 +65,7 @@ size_t samples_suggest(const samples *s, const kan_curve_options *options, doubl
     size_t simplest = 0;
     for (size_t j = 1; j < n; ++j)
         if (found[j].rmse <= as_good && found[j].f->cost > 0.0 &&
-            found[j].f->cost < found[simplest].f->cost)
+            is_simpler(&found[j], &found[simplest]))
             simplest = j;
     const kan_curve first = found[simplest];
     memmove(found + 1, found, simplest * sizeof *found);

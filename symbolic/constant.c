@@ -141,8 +141,8 @@ static void write(const form *f, bool negative, kan_constant *made) {
     else
         snprintf(over, sizeof over, "sqrt(%u)", roots[f->base - N_BASES]);
     made->value = (double)((negative ? -f->p : f->p) / q * x.value);
-    if (f->q >= MOST_Q) { /* p / 10^k with its digits */
-        const int digits = (int)(f->q - MOST_Q) + 2;
+    if (f->q >= MOST_Q) {                                  /* p / 10^k with its digits */
+        const int digits = (int)((f->q - MOST_Q) % 8) + 2; /* never 8 of them; compilers want a bound */
         const unsigned long p = (unsigned long)f->p, ten = (unsigned long)q;
         made->value = (negative ? -f->p : f->p) / q;
         snprintf(made->text, sizeof made->text, "%s%lu.%0*lu", negative ? "-" : "", p / ten, digits,

@@ -23,7 +23,7 @@ typedef struct kan_constant {
     double value;      /* of the exact form, rounded once                                          */
     double complexity; /* bits; 0 for 0 and 1                                                      */
     double chance;     /* forms as short as this expected within the error by accident             */
-    char text[56];     /* "pi", "-3/4", "2*pi", "sqrt(2)/2", "0.37"; kan_expression_parse reads it */
+    char text[96];     /* "pi", "-3/4", "2*pi", "sqrt(2)/2", "0.37"; kan_expression_parse reads it */
 } kan_constant;
 
 /* Whether value, known to within +-error, is such a number; if so writes it to made. error >= 0, and counts as no less
