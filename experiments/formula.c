@@ -9,6 +9,7 @@
 
 #include "core/parallel.h"
 #include "experiments/command.h"
+#include "experiments/formula.h"
 #include "experiments/generator.h"
 #include "experiments/options.h"
 #include "experiments/output.h"
@@ -20,27 +21,23 @@
 
 static const options_command description = {
     .name = "kan formula",
-    .args_doc = "DATA",
+    .args_doc = "DATA | MODEL [DATA]",
     .min_arguments = 1,
-    .max_arguments = 1,
-    .doc = "Find the formula behind data."
+    .max_arguments = 2,
+    .doc = "Find the formula behind data, or that of a saved KAN."
            "\vDATA is a file or a generator as for kan train, with numbers as targets. --budget is CPU "
            "seconds a seed "
            "[60]. With a generator every seed has new rows. A formula is called exact only where the "
            "data come from "
-           "a formula and the two are the same function; a small error alone is not a recovery.",
+           "a formula and the two are the same function; a small error alone is not a recovery. "
+           "Of a MODEL edges become functions one after the other, judged by the rows of DATA, or else "
+           "by the "
+           "network's own predictions at points that fill its input grids.",
     .takes = OPTIONS_TABLE | OPTIONS_TEST | OPTIONS_GENERATOR | OPTIONS_SEARCH | OPTIONS_FORMULA |
              OPTIONS_THREADS | OPTIONS_JSON,
 };
 
-typedef struct job {
-    options o;
-    source s;
-    char **names; /* [n_in] of the inputs, as formulas can have them */
-    json_t *runs;
-    table table;
-    size_t n_exact, n_known;
-} job;
+typedef formula_job job;
 
 /* ---- names ---------------------------------------------------------------------------------------- */
 
@@ -51,8 +48,8 @@ static bool is_taken(const job *j, size_t i, const char *name) {
 }
 
 /* "petal length (cm)" is petal_length_cm; without a name, or with one that another input has, x3. */
-static char *make_name(const job *j, size_t i) {
-    const char *given = j->s.train->input_names ? j->s.train->input_names[i] : "";
+static char *make_name(const job *j, const kan_dataset *d, size_t i) {
+    const char *given = d->input_names ? d->input_names[i] : "";
     char *name = malloc(strlen(given) + 24);
     if (!name) return NULL;
     size_t n = 0;
@@ -69,30 +66,35 @@ static char *make_name(const job *j, size_t i) {
     return name;
 }
 
-static int make_names(job *j) {
-    j->names = calloc(j->s.train->n_in, sizeof *j->names);
+int formula_make_names(job *j, const kan_dataset *d) {
+    j->names = calloc(d->n_in, sizeof *j->names);
     if (!j->names) return complain(1, "out of memory");
-    for (size_t i = 0; i < j->s.train->n_in; ++i) {
-        j->names[i] = make_name(j, i);
-        if (!j->names[i]) return complain(1, "out of memory");
+    for (; j->n_names < d->n_in; ++j->n_names) {
+        j->names[j->n_names] = make_name(j, d, j->n_names);
+        if (!j->names[j->n_names]) return complain(1, "out of memory");
     }
     return 0;
 }
 
 /* ---- one seed --------------------------------------------------------------------------------------- */
 
+double formula_value(const job *j, const kan_expression *e, const double *x) {
+    double own[64] = {0.0};
+    for (size_t v = 0; v < kan_expression_n_variables(e) && v < 64; ++v) {
+        size_t i = 0;
+        while (i < j->n_names && strcmp(j->names[i], kan_expression_variable(e, v)) != 0) ++i;
+        own[v] = x[i];
+    }
+    return kan_expression_eval(e, own);
+}
+
 /* RMSE and R2 on rows. */
 static void measure(const job *j, const kan_dataset *d, const kan_expression *e, double *rmse,
                     double *r2) {
-    double x[64], mean = 0.0, off = 0.0, about = 0.0;
+    double mean = 0.0, off = 0.0, about = 0.0;
     for (size_t s = 0; s < d->n; ++s) mean += d->y[s] / (double)d->n;
     for (size_t s = 0; s < d->n; ++s) {
-        for (size_t v = 0; v < kan_expression_n_variables(e) && v < 64; ++v) {
-            size_t i = 0;
-            while (i < d->n_in && strcmp(j->names[i], kan_expression_variable(e, v)) != 0) ++i;
-            x[v] = d->x[s * d->n_in + i];
-        }
-        const double y = kan_expression_eval(e, x);
+        const double y = formula_value(j, e, d->x + s * d->n_in);
         off += (y - d->y[s]) * (y - d->y[s]);
         about += (d->y[s] - mean) * (d->y[s] - mean);
     }
@@ -100,8 +102,7 @@ static void measure(const job *j, const kan_dataset *d, const kan_expression *e,
     *r2 = 1.0 - off / about;
 }
 
-/* Whether the formula is the one that made the data: 1, 0, or -1 where there is none. */
-static int is_exact(const job *j, const kan_expression *e) {
+int formula_is_exact(const job *j, const kan_expression *e) {
     if (!j->s.is_generator) return -1;
     kan_error error;
     generator_range ranges[OPTIONS_MAX_RANGES];
@@ -128,22 +129,30 @@ static int is_exact(const job *j, const kan_expression *e) {
     return asked && found.decided ? found.agree : -1;
 }
 
-static json_t *report_text_of(const kan_expression *e, kan_expression_form form) {
+json_t *formula_json(const kan_expression *e, kan_expression_form form) {
     char *text = kan_expression_print(e, form, NULL);
     json_t *value = text ? json_string(text) : NULL;
     free(text);
     return value;
 }
 
+char *formula_text(const job *j, const kan_expression *e, kan_error *error) {
+    const kan_expression_form form = j->o.latex   ? KAN_EXPRESSION_LATEX
+                                     : j->o.c     ? KAN_EXPRESSION_C99
+                                     : j->o.sympy ? KAN_EXPRESSION_SYMPY
+                                                  : KAN_EXPRESSION_TEXT;
+    return kan_expression_print(e, form, error);
+}
+
 static json_t *report_pareto(const kan_discovery *found) {
     json_t *list = json_array();
     for (size_t k = 0; list && k < found->n; ++k) {
         const kan_formula *f = &found->formulas[k];
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "formula",
-                                              report_text_of(f->expression, KAN_EXPRESSION_TEXT),
-                                              "complexity", report_real(f->complexity), "rmse",
-                                              report_real(f->rmse), "validation",
-                                              report_real(f->validation)));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o, s:o, s:o}", "formula",
+                                        formula_json(f->expression, KAN_EXPRESSION_TEXT), "complexity",
+                                        report_real(f->complexity), "rmse", report_real(f->rmse),
+                                        "validation", report_real(f->validation)));
     }
     return list;
 }
@@ -161,24 +170,20 @@ static kan_status report(job *j, uint64_t seed, const kan_discovery *found, doub
     }
     double test, r2;
     measure(j, j->s.test, f->expression, &test, &r2);
-    const int exact = is_exact(j, f->expression);
+    const int exact = formula_is_exact(j, f->expression);
     j->n_known += exact >= 0;
     j->n_exact += exact == 1;
     json_t *run = json_pack(
         "{s:I, s:o, s:o, s:o, s:o, s:{s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:f}", "seed",
-        (json_int_t)seed, "formula", report_text_of(f->expression, KAN_EXPRESSION_TEXT), "sympy",
-        report_text_of(f->expression, KAN_EXPRESSION_SYMPY), "latex",
-        report_text_of(f->expression, KAN_EXPRESSION_LATEX), "complexity", report_real(f->complexity),
+        (json_int_t)seed, "formula", formula_json(f->expression, KAN_EXPRESSION_TEXT), "sympy",
+        formula_json(f->expression, KAN_EXPRESSION_SYMPY), "latex",
+        formula_json(f->expression, KAN_EXPRESSION_LATEX), "complexity", report_real(f->complexity),
         "train", "rmse", report_real(f->rmse), "test", "rmse", report_real(test), "r2", report_real(r2),
         "exact", exact < 0 ? json_null() : json_boolean(exact), "network_rmse",
         report_real(found->network), "pareto", report_pareto(found), "seconds", seconds);
     if (!run || json_array_append_new(j->runs, run) != 0)
         return kan_status_fail(error, KAN_ENOMEM, "out of memory");
-    const kan_expression_form form = j->o.latex   ? KAN_EXPRESSION_LATEX
-                                     : j->o.c     ? KAN_EXPRESSION_C99
-                                     : j->o.sympy ? KAN_EXPRESSION_SYMPY
-                                                  : KAN_EXPRESSION_TEXT;
-    char *text = kan_expression_print(f->expression, form, error);
+    char *text = formula_text(j, f->expression, error);
     if (!text) return KAN_ENOMEM;
     printf("seed %llu  %s\n        test RMSE %.3g, R2 %.6g, complexity %g, %.1f s%s\n",
            (unsigned long long)seed, text, test, r2, f->complexity, seconds,
@@ -239,7 +244,7 @@ static int load(job *j, size_t k) {
     if (status != 0) return status;
     if (j->s.train->task != KAN_REGRESSION || j->s.train->bytes)
         return complain(1, "%s: kan formula needs numbers as targets", j->s.name);
-    return k == 0 ? make_names(j) : 0;
+    return k == 0 ? formula_make_names(j, j->s.train) : 0;
 }
 
 static int run_all(job *j) {
@@ -259,16 +264,23 @@ int command_formula(int argc, char **argv) {
     j->runs = json_array();
     int status = options_parse(&description, argc, argv, &j->o);
     if (status == 0 && output_check(j->o.json) != 0) status = 1;
-    if (status == 0) {
-        kan_parallel_set_threads(j->o.threads ? j->o.threads : 1);
-        status = run_all(j);
-    }
+    const bool model = status == 0 && formula_is_model(j->o.arguments[0]);
+    json_t *record = NULL;
+    if (status == 0 && !model && j->o.arguments[1])
+        status = complain(EXIT_USAGE, "%s: DATA follows a saved model, and this is none",
+                          j->o.arguments[0]);
+    if (status == 0) kan_parallel_set_threads(j->o.threads ? j->o.threads : 1);
+    if (status == 0) status = model ? formula_of_model(j, &record) : run_all(j);
+    if (status == 0 && !model)
+        record = json_pack("{s:s, s:s, s:o, s:O, s:b}", "command", "formula", "version", KAN_VERSION,
+                           "data", report_data(&j->s), "runs", j->runs, "interrupted",
+                           (int)interrupted);
     if (status == 0 && j->o.json)
-        status = output_json(j->o.json, json_pack("{s:s, s:s, s:o, s:O, s:b}", "command", "formula",
-                                                  "version", KAN_VERSION, "data", report_data(&j->s),
-                                                  "runs", j->runs, "interrupted", (int)interrupted));
+        status = output_json(j->o.json, record);
+    else
+        json_decref(record);
     if (status == 0 && interrupted) status = complain(EXIT_INTERRUPTED, "interrupted");
-    for (size_t i = 0; j->names && i < j->s.train->n_in; ++i) free(j->names[i]);
+    for (size_t i = 0; i < j->n_names; ++i) free(j->names[i]);
     free(j->names);
     source_free(&j->s);
     json_decref(j->runs);

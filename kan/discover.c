@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/discover.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,8 @@
 #include "core/clock.h"
 #include "kan/form.h"
 #include "kan/inputs.h"
+#include "kan/polish.h"
 #include "kan/reading.h"
-#include "symbolic/constant.h"
-#include "symbolic/refit.h"
 
 enum {
     LEAST_ROWS = 20,
@@ -26,8 +24,8 @@ enum {
     MOST_PAIRS = 4 /* one after the other */
 };
 
-/* Share of the spread of y that counts as rounding, and the most that a form may miss to be read. */
-static const double rounding = 1e-11, hopeless = 0.3;
+/* The share of the spread of y that a form may miss at most to be read. */
+static const double hopeless = 0.3;
 
 /* Everything that a search knows. */
 typedef struct hunt {
@@ -35,8 +33,9 @@ typedef struct hunt {
     const char *const *names;
     kan_discover_options options; /* defaults filled in */
     kan_dataset *fit, *held;
-    double *y;     /* [d->n] the target */
-    double spread; /* standard deviation of y */
+    double *y;       /* [d->n] the target */
+    double spread;   /* standard deviation of y */
+    double rounding; /* error that counts as rounding */
     double began;
     kan_formula pool[MOST_FORMULAS];
     size_t n_pool;
@@ -52,43 +51,9 @@ static bool is_over(const hunt *h) {
            kan_clock_cpu() - h->began > h->options.seconds;
 }
 
-/* ---- formulas and data ------------------------------------------------------------------------------ */
-
-/* x [n][n_variables of e] from the rows of d. NULL without memory. */
-static double *columns(const hunt *h, const kan_dataset *d, const kan_expression *e) {
-    const size_t n_variables = kan_expression_n_variables(e);
-    double *x = malloc((d->n * n_variables + 1) * sizeof *x);
-    for (size_t v = 0; x && v < n_variables; ++v) {
-        size_t i = 0;
-        while (i < d->n_in && strcmp(h->names[i], kan_expression_variable(e, v)) != 0) ++i;
-        for (size_t s = 0; s < d->n; ++s) x[s * n_variables + v] = d->x[s * d->n_in + i];
-    }
-    return x;
-}
-
-/* RMSE on rows; infinite where the formula is not finite. KAN_ENOMEM. */
-static kan_status measure(const hunt *h, const kan_dataset *d, const kan_expression *e, double *rmse,
-                          kan_error *error) {
-    double *x = columns(h, d, e), *y = malloc(d->n * sizeof *y), sum = 0.0;
-    double *work = malloc((kan_expression_work_size(e) + 1) * sizeof *work);
-    if (x && y && work) {
-        kan_expression_eval_rows(e, d->n, x, y, work);
-        for (size_t s = 0; s < d->n; ++s) {
-            const double off = y[s] - d->y[s * d->n_out + h->options.target];
-            sum += off * off;
-        }
-        *rmse = isfinite(sum) ? sqrt(sum / (double)d->n) : INFINITY;
-    }
-    const bool good = x && y && work;
-    free(work);
-    free(x);
-    free(y);
-    return good ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-}
-
 /* n log(rmse^2) + complexity log(n), rmse not below rounding: what a formula is chosen by. */
 static double description(const hunt *h, const kan_formula *f) {
-    const double n = (double)h->d->n, least = rounding * h->spread;
+    const double n = (double)h->d->n, least = h->rounding;
     return 2.0 * n * log(fmax(f->rmse, least)) + f->complexity * log(n);
 }
 
@@ -109,18 +74,6 @@ static void keep(hunt *h, const kan_formula *f) {
 
 /* ---- readings ------------------------------------------------------------------------------------- */
 
-/* The numbers of the table's functions stay: the 2 of x^2. They are the only whole and half ones, since fitted numbers
- * have digits to the last. [n_numbers], NULL without memory. */
-static bool *fixed_numbers(const kan_expression *e) {
-    const size_t n = kan_expression_n_numbers(e);
-    bool *fixed = calloc(n + 1, sizeof *fixed);
-    for (size_t k = 0; fixed && k < n; ++k) {
-        const double value = kan_expression_number_at(e, k);
-        fixed[k] = value != 0.0 && 2.0 * value == rint(2.0 * value) && fabs(value) <= 5.0;
-    }
-    return fixed;
-}
-
 /* The formula of a choice, its constants fitted to all rows; *made = NULL where it cannot be (not finite). */
 static kan_status try_choice(const hunt *h, const inputs *v, const reading *r, const size_t *choice,
                              kan_expression **made, double *rmse, kan_error *error) {
@@ -130,20 +83,13 @@ static kan_status try_choice(const hunt *h, const inputs *v, const reading *r, c
     kan_expression *e = kan_expression_parse_with(text, h->d->n_in, h->names, error);
     free(text);
     if (!e) return error->status;
-    double *x = columns(h, h->d, e);
-    bool *fixed = fixed_numbers(e);
-    kan_status status = x && fixed ? KAN_OK : KAN_ENOMEM;
-    kan_refit_report report = {.rmse = INFINITY};
-    const kan_refit_options options = {.fixed = fixed};
-    if (status == KAN_OK)
-        status = kan_refit_expression(e, h->d->n, x, h->y, &options, NULL, &report, error);
-    free(fixed);
-    free(x);
+    const kan_status status = kan_polish_fit(e, h->d, h->names, h->options.target, rmse, error);
     if (status == KAN_OK) {
-        *made = e, *rmse = report.rmse;
+        *made = e;
         return KAN_OK;
     }
     kan_expression_free(e);
+    *rmse = INFINITY;
     return status == KAN_ENONFINITE ? KAN_OK : status;
 }
 
@@ -156,7 +102,7 @@ static kan_status improve(hunt *h, const inputs *v, const reading *r, size_t *ch
         better = false;
         for (size_t p = 0; p < r->n_parts; ++p)
             for (size_t c = 0; c < r->parts[p].n; ++c) {
-                if (status != KAN_OK || is_over(h) || *rmse <= rounding * h->spread) return status;
+                if (status != KAN_OK || is_over(h) || *rmse <= h->rounding) return status;
                 const size_t before = choice[p];
                 if (c == before) continue;
                 kan_expression *e;
@@ -175,99 +121,14 @@ static kan_status improve(hunt *h, const inputs *v, const reading *r, size_t *ch
     return status;
 }
 
-/* A number of the text at `at`: its end, or NULL where none begins. Digits of a name (x2) are none. */
-static const char *number_at(const char *text, const char *at) {
-    const char before = at > text ? at[-1] : ' ';
-    if (!isdigit((unsigned char)*at) || isalnum((unsigned char)before) || before == '_' ||
-        before == '.')
-        return NULL;
-    char *end;
-    strtod(at, &end);
-    return end;
-}
-
-/* The text with "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
- * without memory. */
-static char *name_constants(const char *text) {
-    kan_constant found;
-    char *named = malloc(sizeof found.text * strlen(text) + 3), *to = named;
-    for (const char *at = text; named && *at;) {
-        const char *end = number_at(text, at);
-        if (!end) {
-            *to++ = *at++;
-        } else if (strcspn(at, ".") < (size_t)(end - at) &&
-                   kan_constant_recognise(strtod(at, NULL), 0.0, &found)) {
-            char decimal[32];
-            snprintf(decimal, sizeof decimal, "%.7g", found.value);
-            to += sprintf(to, "(%s)", strtod(decimal, NULL) == found.value ? decimal : found.text);
-            at = end;
-        } else {
-            while (at < end) *to++ = *at++;
-        }
-    }
-    if (named) *to = '\0';
-    return named;
-}
-
-/* e with names for its constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-static kan_expression *with_names(const hunt *h, const kan_expression *e, kan_error *error) {
-    char *text = e ? kan_expression_print(e, KAN_EXPRESSION_TEXT, error) : NULL;
-    char *named = text ? name_constants(text) : NULL;
-    kan_expression *made = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error) : NULL;
-    free(named);
-    free(text);
-    return made;
-}
-
-/* The normal form with named constants; names once more at the end, since what the normal form multiplies out may
- * be a rounding off: 0.1 * 3. NULL: KAN_ENOMEM, KAN_EFORMAT. */
-static kan_expression *tidy(const hunt *h, const kan_expression *e, kan_error *error) {
-    kan_expression *plain = kan_expression_simplify(e, error);
-    kan_expression *named = with_names(h, plain, error);
-    kan_expression *normal = named ? kan_expression_simplify(named, error) : NULL;
-    kan_expression *made = with_names(h, normal, error);
-    kan_expression_free(plain);
-    kan_expression_free(named);
-    kan_expression_free(normal);
-    return made;
-}
-
-/* Whether e is as good as a formula of that error: not worse, or exact to rounding. */
-static kan_status is_as_good(const hunt *h, const kan_expression *e, double rmse, bool *good,
-                             kan_error *error) {
-    double own;
-    const kan_status status = measure(h, h->d, e, &own, error);
-    *good = status == KAN_OK && (own <= 1.000001 * rmse || own <= rounding * h->spread);
-    return status;
-}
-
-/* The simpler one of e, taken over, and `normal`, which may be NULL: the normal form if it is as good. */
-static kan_status choose(const hunt *h, kan_expression **e, kan_expression *normal, double rmse,
-                         kan_error *error) {
-    bool good = false;
-    const kan_status status = normal ? is_as_good(h, normal, rmse, &good, error) : KAN_OK;
-    kan_expression_free(good ? *e : normal);
-    if (good) *e = normal;
-    return status;
-}
-
-/* Normal form, constants at values with a name where the data allow it, normal form. f->expression is e at first. */
+/* The constants of f->expression at values with a name, and what the formula is worth. */
 static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
-    kan_expression **e = &f->expression;
-    kan_status status = choose(h, e, kan_expression_simplify(*e, error), f->rmse, error);
-    double *x = columns(h, h->d, *e);
-    bool *fixed = fixed_numbers(*e);
-    kan_refit_report report;
-    if (!x || !fixed) status = kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-    if (status == KAN_OK) status = kan_refit_round(*e, h->d->n, x, h->y, NULL, fixed, &report, error);
-    free(fixed);
-    free(x);
-    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
-    if (status == KAN_OK) status = choose(h, e, tidy(h, *e, error), f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->d, *e, &f->rmse, error);
-    if (status == KAN_OK) status = measure(h, h->held, *e, &f->validation, error);
-    f->complexity = kan_expression_complexity(*e);
-    f->to_rounding = f->rmse <= rounding * h->spread;
+    const size_t target = h->options.target;
+    kan_status status = kan_polish_formula(&f->expression, h->d, h->names, target, &f->rmse, error);
+    if (status == KAN_OK)
+        status = kan_polish_measure(f->expression, h->held, h->names, target, &f->validation, error);
+    f->complexity = kan_expression_complexity(f->expression);
+    f->to_rounding = f->rmse <= h->rounding;
     return status;
 }
 
@@ -496,6 +357,7 @@ static kan_status prepare(hunt *h, kan_error *error) {
     mean /= (double)d->n;
     for (size_t s = 0; s < d->n; ++s) squares += (h->y[s] - mean) * (h->y[s] - mean);
     h->spread = sqrt(squares / (double)d->n);
+    h->rounding = kan_polish_rounding(d, h->options.target);
     return KAN_OK;
 }
 

@@ -157,6 +157,17 @@ static void walk_end(walk *w) {
     kan_work_free(w->memory);
 }
 
+double *net_node_values(const kan_net *net, size_t level, size_t n, const double *x, kan_error *error) {
+    walk w;
+    kan_status status = walk_start(&w, net, n, x, error);
+    for (size_t l = 0; l < level && status == KAN_OK; ++l) status = walk_up(&w, l, error);
+    double *values = status == KAN_OK ? kan_work_alloc(n * net->layers[level].n_in) : NULL;
+    if (values) memcpy(values, w.here, n * net->layers[level].n_in * sizeof *values);
+    if (!values && status == KAN_OK) kan_status_fail(error, KAN_ENOMEM, "grid: out of memory");
+    if (w.memory) walk_end(&w);
+    return values;
+}
+
 /* ---- moving grids to the data ------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b) {

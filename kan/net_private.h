@@ -71,6 +71,10 @@ void net_swap_kept(kan_net *net, size_t l, size_t i);
 void net_layer_forward(const kan_net *net, size_t l, size_t batch, const double *x, double *y,
                        double *trace, double *values);
 
+/* Values [n][nodes] of the nodes below layer `level` at the samples x [n][n_in], to be freed with kan_work_free (grid.c).
+ * NULL without memory. */
+double *net_node_values(const kan_net *net, size_t level, size_t n, const double *x, kan_error *error);
+
 /* Builds cells and views of one input from its knots. KAN_ENOMEM. */
 kan_status net_set_knots(kan_net *net, size_t l, size_t i, const double *knots, kan_error *error);
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/work.h"
 #include "kan/mask.h"
 #include "kan/net_private.h"
@@ -19,6 +20,7 @@ static kan_prune_options with_defaults(const kan_prune_options *options) {
     if (o.edge_threshold == 0.0) o.edge_threshold = 3e-2;
     if (o.input_threshold == 0.0) o.input_threshold = 1e-2;
     if (o.budget == 0.0) o.budget = 0.01;
+    if (o.steps == 0) o.steps = 20;
     return o;
 }
 
@@ -136,7 +138,7 @@ typedef struct search {
     double *x, *y_hat; /* [n][n_in], [n][n_out] */
     part *parts;
     mask mask;
-    double limit;
+    double limit, began;
 } search;
 
 /* RMSE, or cross-entropy; NaN where the net is not finite. */
@@ -192,6 +194,17 @@ static bool is_there(const kan_net *net, kan_edge e) {
     return e.out == KAN_EVERY ? has_any_edge(net, e.layer, e.in) : kan_net_has_edge(net, e);
 }
 
+/* What is left is fitted to the rows of options->refit, as far as it is good for the rows that judge. */
+static kan_status refit(const search *s, kan_net *net, kan_error *error) {
+    kan_error why;
+    const kan_train_options how = {
+        .optimizer = KAN_LM, .steps = s->options->steps, .validation = s->d, .stop = s->options->stop};
+    if (!s->options->refit || kan_model_n_trainable(&net->model) == 0) return KAN_OK;
+    const kan_status status = kan_trainer_fit(&net->model, s->options->refit, &how, NULL, &why);
+    if (status == KAN_OK || status == KAN_ENONFINITE) return KAN_OK; /* its error says the rest */
+    return kan_status_fail(error, status, "%s", why.message);
+}
+
 /* Takes one part out if that costs no more than there is. */
 static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool *gone,
                            kan_error *error) {
@@ -207,7 +220,8 @@ static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool
         s->mask.keep[e.layer][e.in * trial->layers[e.layer].n_out + e.out] = MASK_GOES;
     mask_settle(&s->mask, trial, a, s->options, &report);
     mask_apply(&s->mask, trial, a, s->options->fold, &report);
-    const kan_status status = measure(s, trial, &value, error);
+    kan_status status = refit(s, trial, error);
+    if (status == KAN_OK) status = measure(s, trial, &value, error);
     /* a path that had to be kept stands where it was: nothing went, and nothing is gained */
     if (status == KAN_OK && value <= s->limit && report.n_edges_removed > s->report->n_edges_removed) {
         kan_net *old = s->net;
@@ -221,6 +235,11 @@ static kan_status try_part(search *s, const kan_attribution *a, kan_edge e, bool
     return status;
 }
 
+static bool is_over(const search *s) {
+    return (s->options->stop && *s->options->stop) ||
+           (s->options->seconds > 0.0 && kan_clock_cpu() - s->began > s->options->seconds);
+}
+
 /* Scores everything, then tries everything once. */
 static kan_status sweep(search *s, bool *any, kan_error *error) {
     kan_attribution *a = kan_attribution_alloc(s->net, s->d->n, s->x, error);
@@ -228,7 +247,7 @@ static kan_status sweep(search *s, bool *any, kan_error *error) {
     kan_status status = KAN_OK;
     const size_t n = list_parts(s, a);
     *any = false;
-    for (size_t j = 0; j < n && status == KAN_OK; ++j) {
+    for (size_t j = 0; j < n && status == KAN_OK && !is_over(s); ++j) {
         bool gone;
         if (!is_there(s->net, s->parts[j].edge)) continue;
         status = try_part(s, a, s->parts[j].edge, &gone, error);
@@ -258,7 +277,7 @@ static kan_status start_search(search *s, const kan_net *net, kan_error *error) 
     if (status == KAN_OK && !isfinite(s->report->error_before))
         return kan_status_fail(error, KAN_ENONFINITE, "prune: the error of the net is not finite");
     s->report->error_after = s->report->error_before;
-    s->limit = (1.0 + s->options->budget) * s->report->error_before;
+    s->limit = fmax((1.0 + s->options->budget) * s->report->error_before, s->options->floor);
     return status;
 }
 
@@ -267,7 +286,7 @@ kan_net *kan_prune_budget(const kan_net *net, const kan_dataset *d, const kan_pr
     const kan_prune_options o = with_defaults(options);
     kan_prune_report own;
     kan_error inner;
-    search s = {.d = d, .options = &o, .report = report ? report : &own};
+    search s = {.d = d, .options = &o, .report = report ? report : &own, .began = kan_clock_cpu()};
     kan_status status = start_search(&s, net, &inner);
     for (bool any = true; status == KAN_OK && any;) status = sweep(&s, &any, &inner);
     mask_free(&s.mask);

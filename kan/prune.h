@@ -13,6 +13,7 @@
 #ifndef KAN_KAN_PRUNE_H
 #define KAN_KAN_PRUNE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,9 +35,15 @@ typedef struct kan_prune_options {
     double node_threshold;  /* hidden nodes go that do not score more                        [1e-2] */
     double edge_threshold;  /* edges, scored anew when the nodes have gone                   [3e-2] */
     double input_threshold; /* inputs; theirs                                                [1e-2] */
-    double budget;          /* of kan_prune_budget: part of the error that may be added      [0.01] */
     bool fold;              /* see above                                                            */
     bool cut_outputs;       /* an output may lose its last path to the inputs                       */
+    /* of kan_prune_budget: */
+    double budget;            /* part of the error that may be added                         [0.01] */
+    double floor;             /* an error that is good in any case                              [0] */
+    const kan_dataset *refit; /* rows that what is left is fitted to before it is judged     [NULL] */
+    size_t steps;             /* of that fit, by Levenberg-Marquardt                           [20] */
+    double seconds;           /* CPU seconds, after which nothing more is tried          [no limit] */
+    const volatile sig_atomic_t *stop; /* the same, when it becomes non-zero                 [NULL] */
 } kan_prune_options;
 
 /* What became of the net. */
@@ -70,9 +77,10 @@ kan_net *kan_prune(const kan_net *net, size_t n, const double *x, const kan_prun
                    size_t *inputs, kan_prune_report *report, kan_error *error);
 
 /* Pruned by what it costs: the error on the rows of d (which the net was not trained on, best) may become
- * 1 + options->budget times what it is. Nodes, edges and inputs are tried one after the other, the lowest scores first,
- * and come back where that costs more than there is; then all is scored anew, until nothing more can go. Thresholds
- * are not used. d holds what the net is given, so standardised where the net was trained so. */
+ * 1 + options->budget times what it is, or options->floor. Nodes, edges and inputs are tried one after the other, the
+ * lowest scores first, and come back where that costs more than there is; then all is scored anew, until nothing more can
+ * go. With options->refit what is left is fitted to those rows first, so that the others can take over what a part did.
+ * Thresholds are not used. d and refit hold what the net is given, so standardised where the net was trained so. */
 kan_net *kan_prune_budget(const kan_net *net, const kan_dataset *d, const kan_prune_options *options,
                           size_t *inputs, kan_prune_report *report, kan_error *error);
 

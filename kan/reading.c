@@ -9,77 +9,9 @@
 
 #include "core/clock.h"
 #include "kan/net.h"
-#include "symbolic/curve.h"
-
-/* ---- samples of a curve ---------------------------------------------------------------------------- */
-
-enum { MOST_SAMPLES = 400 };
-
-typedef struct samples {
-    size_t n;
-    double t[MOST_SAMPLES], y[MOST_SAMPLES];
-} samples;
-
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Up to MOST_SAMPLES of the values v[0], v[stride], .., in ascending order, the ends among them. */
-static bool spread(size_t n, const double *v, size_t stride, samples *s) {
-    double *sorted = malloc(n * sizeof *sorted);
-    if (!sorted) return false;
-    for (size_t j = 0; j < n; ++j) sorted[j] = v[j * stride];
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
-    s->n = n < MOST_SAMPLES ? n : MOST_SAMPLES;
-    for (size_t j = 0; j < s->n; ++j) s->t[j] = sorted[s->n > 1 ? j * (n - 1) / (s->n - 1) : 0];
-    free(sorted);
-    return true;
-}
-
-static void moments(const samples *s, double *mean, double *sd) {
-    double sum = 0.0, squares = 0.0;
-    for (size_t j = 0; j < s->n; ++j) sum += s->y[j];
-    *mean = sum / (double)s->n;
-    for (size_t j = 0; j < s->n; ++j) squares += (s->y[j] - *mean) * (s->y[j] - *mean);
-    *sd = sqrt(squares / (double)s->n);
-}
+#include "kan/samples.h"
 
 /* ---- candidates ------------------------------------------------------------------------------------ */
-
-/* How large c f becomes beside the spread of the curve. A function far from where it bends, or on a tiny piece of
- * itself, imitates others: x^2 is 1e6 (1 - cos(x / 700)) to nine digits. */
-static double amplification(const kan_curve *q, const samples *s) {
-    double lo = INFINITY, hi = -INFINITY, far = 0.0;
-    for (size_t j = 0; j < s->n; ++j) {
-        lo = fmin(lo, s->y[j]), hi = fmax(hi, s->y[j]);
-        far = fmax(far, fabs(q->c * q->f->f(q->a * s->t[j] + q->b)));
-    }
-    return far / (hi - lo);
-}
-
-static const double most_amplification = 100.0;
-
-/* A function with a kink or a jump whose samples are all on one side of it: |x + 1| that is x + 1. */
-static bool is_disguise(const kan_curve *q, const samples *s) {
-    static const char *const kinked[] = {"abs", "relu", "sign", "step"};
-    bool has_kink = false;
-    for (size_t k = 0; k < sizeof kinked / sizeof *kinked; ++k)
-        has_kink |= strcmp(q->f->name, kinked[k]) == 0;
-    if (!has_kink) return false;
-    const double first = q->a * s->t[0] + q->b, last = q->a * s->t[s->n - 1] + q->b,
-                 width = fabs(last - first);
-    return fmin(first, last) > -0.02 * width || fmax(first, last) < 0.02 * width;
-}
-
-/* The curves of the table that are no imitations move to the front; how many they are, all where there are none. */
-static size_t keep_sound(const samples *s, size_t n, kan_curve *found) {
-    size_t n_sound = 0;
-    for (size_t j = 0; j < n; ++j)
-        if (amplification(&found[j], s) <= most_amplification && !is_disguise(&found[j], s))
-            found[n_sound++] = found[j];
-    return n_sound > 0 ? n_sound : n;
-}
 
 /* By the cost of the function, then by its constants too: x^2 before a cosine that looks like it. */
 static bool is_simpler(const kan_curve *p, const kan_curve *q) {
@@ -97,7 +29,7 @@ static void add_candidate(part *p, const kan_curve *q) {
 static kan_status suggest_composite(part *p, const samples *s, double least, double known, double until,
                                     kan_error *error) {
     double mean, sd;
-    moments(s, &mean, &sd);
+    samples_moments(s, &mean, &sd);
     if (kan_clock_cpu() > until) return KAN_OK;
     if (known > 1e-3 * sd || least <= 10.0 * known || least <= 1e-9 * sd) return KAN_OK;
     kan_error why = {.status = KAN_OK};
@@ -112,23 +44,15 @@ static kan_status suggest_composite(part *p, const samples *s, double least, dou
 /* Candidates of a part, its curve being known to within `known`: the simplest of those that are as good as the best
  * one comes first. */
 static kan_status suggest(part *p, const samples *s, double known, double until, kan_error *error) {
-    kan_curve found[64];
-    kan_error why = {.status = KAN_OK};
-    size_t n = kan_curve_fit(s->n, s->t, s->y, NULL, NULL, 64, found, &why);
+    kan_curve found[MOST_CURVES];
+    double least;
+    kan_error why;
+    const size_t n = samples_suggest(s, NULL, known, found, &least, &why);
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
     if (n == 0) return KAN_OK;
-    n = keep_sound(s, n, found);
-    const kan_status status = suggest_composite(p, s, found[0].rmse, known, until, error);
-    const double as_good = fmax(known, 2.0 * found[0].rmse);
-    size_t simplest = 0;
-    for (size_t j = 1; j < n; ++j)
-        if (found[j].rmse <= as_good && found[j].f->cost > 0.0 &&
-            is_simpler(&found[j], &found[simplest]))
-            simplest = j;
-    add_candidate(p, &found[simplest]);
-    for (size_t j = 0; j < n; ++j)
-        if (j != simplest) add_candidate(p, &found[j]);
+    const kan_status status = suggest_composite(p, s, least, known, until, error);
+    for (size_t j = 0; j < n; ++j) add_candidate(p, &found[j]);
     return status;
 }
 
@@ -160,10 +84,10 @@ static kan_status read_product(reading *r, const kan_form_fit *f, size_t k, size
                                product *q, kan_error *error) {
     q->rms = 1.0;
     for (size_t i = 0; i < f->n_in; ++i) {
-        if (!spread(n, x + i, f->n_in, &q->factors[i]))
+        if (!samples_spread(n, x + i, f->n_in, &q->factors[i]))
             return kan_status_fail(error, KAN_ENOMEM, "reading: out of memory");
         kan_form_psi(f, k, i, q->factors[i].n, q->factors[i].t, q->factors[i].y);
-        moments(&q->factors[i], &q->mean[i], &q->sd[i]);
+        samples_moments(&q->factors[i], &q->mean[i], &q->sd[i]);
         q->rms *= root_mean_square(q->mean[i], q->sd[i]);
     }
     kan_status status = KAN_OK;
@@ -195,14 +119,14 @@ static void move_constants(reading *r, const kan_form_fit *f, const product *q, 
 static kan_status read_phi(reading *r, const kan_form_fit *f, const product *products, size_t i,
                            size_t n, const double *x, kan_error *error) {
     samples *s = malloc(sizeof *s);
-    if (!s || !spread(n, x + i, f->n_in, s)) {
+    if (!s || !samples_spread(n, x + i, f->n_in, s)) {
         free(s);
         return kan_status_fail(error, KAN_ENOMEM, "reading: out of memory");
     }
     kan_form_phi(f, i, s->n, s->t, s->y);
     for (size_t k = 0; k < f->form.products; ++k) move_constants(r, f, &products[k], k, i, s);
     double mean, sd;
-    moments(s, &mean, &sd);
+    samples_moments(s, &mean, &sd);
     part *p = &r->parts[i];
     *p = (part){.kind = PART_PHI, .input = i, .constant = mean};
     kan_status status = KAN_OK;
@@ -222,7 +146,7 @@ static kan_status read_outer(reading *r, const kan_form_fit *f, size_t n, const 
             kan_form_phi(f, i, 1, &x[j * f->n_in + i], &column[j]);
             sums[j] += column[j];
         }
-    if (status == KAN_OK && !spread(n, sums, 1, s)) status = KAN_ENOMEM;
+    if (status == KAN_OK && !samples_spread(n, sums, 1, s)) status = KAN_ENOMEM;
     if (status != KAN_OK) kan_status_fail(error, KAN_ENOMEM, "reading: out of memory");
     if (status == KAN_OK) {
         kan_form_outer(f, s->n, s->t, s->y);

@@ -254,6 +254,16 @@ accepted formula fn:hello --latex
 accepted formula good.csv --budget 0.5 --sympy --json formula_csv.json
 ok 'a file has no formula to be exact about' grep -q '"exact": null' formula_csv.json
 refused 1 'kinds|numbers as targets' formula kinds.csv
+accepted train fn:hello --kan 2,1,1 --effort 1 -o hello.kan
+accepted formula hello.kan fn:hello --json formula_net.json
+ok 'the formula of a network is found exactly' grep -q '"exact": true' formula_net.json
+ok 'and its edges have names' grep -q '"function": "exp"' formula_net.json
+accepted formula hello.kan
+ok 'without data its own predictions serve' grep -q '^target = exp(.*sin(pi' out
+accepted formula good.kan no_target.csv --budget 1
+refused 1 'no_such.kan' formula no_such.kan
+refused 64 'good.csv|saved model' formula good.csv good.kan
+refused 64 '--seeds|saved model' formula good.kan --seeds 2
 refused 64 'DATA' formula
 refused 64 '--effort|kan formula' formula good.csv --effort 3
 refused 1 'no_such.csv' formula no_such.csv
@@ -337,6 +347,7 @@ refused 64 '--json|kan plot' plot good.kan --json i.json
 refused 1 'no_such.kan' plot no_such.kan -o n.svg
 refused 1 'kinds.kan|MLP' plot kinds.kan -o n.svg
 refused 1 'nowhere/n.svg' plot good.kan -o nowhere/n.svg
+refused 1 "lacking.csv|'b'" formula good.kan lacking.csv
 refused 1 "lacking.csv|'b'" plot good.kan --data lacking.csv -o n.svg
 size=$(wc -c <good.kan)
 for n in 0 7 100 $((size / 2)) $((size - 1)); do

@@ -4,6 +4,7 @@
 #include <criterion/parameterized.h>
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 #include "core/work.h"
@@ -331,4 +332,38 @@ Test(prune, survives_any_failing_allocation) {
     cr_assert(alloc_fail_every(attempt, &on) > 50);
     kan_dataset_free(on.d);
     kan_net_free(on.net);
+}
+
+/* Two nodes that do the same: without either the other one can do it all, once it is fitted again. */
+Test(prune, what_is_left_takes_over_where_it_is_fitted_again) {
+    kan_net *net = kan_net_alloc(
+        &(kan_net_config){.width = {1, 2, 1}, .base = KAN_BASE_IDENTITY, .n_cells = 4, .degree = 2});
+    memset(kan_net_model(net)->theta, 0, kan_net_model(net)->n_params * sizeof(double));
+    for (size_t j = 0; j < 2; ++j) {
+        kan_net_layer_theta(net, 0)[6 * 2 + j] = 0.5;
+        kan_net_layer_theta(net, 1)[j * 7 + 6] = 1.0;
+    }
+    kan_dataset *d = kan_dataset_alloc(KAN_REGRESSION, N, 1, 1, false);
+    for (size_t s = 0; s < N; ++s) d->x[s] = d->y[s] = -1.0 + 2.0 * (double)s / (N - 1);
+    kan_prune_options options = {.floor = 1e-6};
+    kan_prune_report report;
+    kan_net *small = kan_prune_budget(net, d, &options, NULL, &report, NULL);
+    cr_assert(eq(sz, report.n_edges_removed, 0));
+    kan_net_free(small);
+    options.refit = d;
+    const volatile sig_atomic_t stop = 1;
+    options.stop = &stop;
+    small = kan_prune_budget(net, d, &options, NULL, &report, NULL);
+    cr_assert(eq(sz, report.n_edges_removed, 0), "stopped");
+    kan_net_free(small);
+    options.stop = NULL;
+    small = kan_prune_budget(net, d, &options, NULL, &report, NULL);
+    cr_assert(eq(sz, kan_net_get_config(small)->width[1], 1));
+    cr_assert(eq(sz, report.n_edges_removed, 2));
+    double y[N];
+    net_forward(small, N, d->x, y);
+    for (size_t s = 0; s < N; ++s) cr_assert(epsilon_eq(dbl, y[s], d->y[s], 1e-5));
+    kan_net_free(small);
+    kan_net_free(net);
+    kan_dataset_free(d);
 }
