@@ -13,11 +13,6 @@
 
 /* ---- candidates ------------------------------------------------------------------------------------ */
 
-/* By the cost of the function, then by its constants too: x^2 before a cosine that looks like it. */
-static bool is_simpler(const kan_curve *p, const kan_curve *q) {
-    return p->f->cost < q->f->cost || (p->f->cost == q->f->cost && p->complexity < q->complexity);
-}
-
 static void add_candidate(part *p, const kan_curve *q) {
     if (p->n == READING_CANDIDATES || !(q->f->cost > 0.0)) return;
     p->candidate[p->n++] = (kan_composite){
