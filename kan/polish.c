@@ -88,6 +88,10 @@ static char *name_constants(const char *text) {
         const char *end = number_at(text, at);
         if (!end) {
             *to++ = *at++;
+        } else if (strtod(at, NULL) <
+                   1e-14) { /* what rounding left; the caller sees whether it mattered */
+            *to++ = '0';
+            at = end;
         } else if (strcspn(at, ".") < (size_t)(end - at) &&
                    kan_constant_recognise(strtod(at, NULL), 0.0, &found)) {
             char decimal[32];
