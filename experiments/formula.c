@@ -68,7 +68,8 @@ static char *make_name(const job *j, const kan_dataset *d, size_t i) {
 
 int formula_make_names(job *j, const kan_dataset *d) {
     j->names = calloc(d->n_in, sizeof *j->names);
-    if (!j->names) return complain(1, "out of memory");
+    j->values = calloc(d->n_in, sizeof *j->values);
+    if (!j->names || !j->values) return complain(1, "out of memory");
     for (; j->n_names < d->n_in; ++j->n_names) {
         j->names[j->n_names] = make_name(j, d, j->n_names);
         if (!j->names[j->n_names]) return complain(1, "out of memory");
@@ -79,13 +80,12 @@ int formula_make_names(job *j, const kan_dataset *d) {
 /* ---- one seed --------------------------------------------------------------------------------------- */
 
 double formula_value(const job *j, const kan_expression *e, const double *x) {
-    double own[64] = {0.0};
-    for (size_t v = 0; v < kan_expression_n_variables(e) && v < 64; ++v) {
+    for (size_t v = 0; v < kan_expression_n_variables(e); ++v) {
         size_t i = 0;
         while (i < j->n_names && strcmp(j->names[i], kan_expression_variable(e, v)) != 0) ++i;
-        own[v] = x[i];
+        j->values[v] = x[i];
     }
-    return kan_expression_eval(e, own);
+    return kan_expression_eval(e, j->values);
 }
 
 /* RMSE and R2 on rows. */
@@ -281,6 +281,7 @@ int command_formula(int argc, char **argv) {
         json_decref(record);
     if (status == 0 && interrupted) status = complain(EXIT_INTERRUPTED, "interrupted");
     for (size_t i = 0; i < j->n_names; ++i) free(j->names[i]);
+    free(j->values);
     free(j->names);
     source_free(&j->s);
     json_decref(j->runs);

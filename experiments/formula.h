@@ -17,6 +17,7 @@ typedef struct formula_job {
     source s;     /* of a network: train has the rows that it is looked at, test is NULL */
     char **names; /* [n_names] of the inputs, as formulas can have them */
     size_t n_names;
+    double *values; /* [n_names] scratch of formula_value */
     json_t *runs;
     size_t n_exact, n_known;
 } formula_job;

@@ -136,16 +136,15 @@ static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, k
     reading *r = reading_alloc(fit, v->all->n, v->all->x, h->began + h->options.seconds, error);
     size_t *choice = r ? calloc(r->n_parts, sizeof *choice) : NULL;
     kan_expression *e = NULL;
-    double rmse;
-    kan_status status = choice ? improve(h, v, r, choice, &e, &rmse, error) : KAN_ENOMEM;
-    if (status == KAN_OK && e) {
-        kan_formula f = {.expression = e, .rmse = rmse};
-        status = polish(h, &f, error);
-        if (status == KAN_OK)
-            keep(h, &f);
-        else
-            kan_expression_free(f.expression);
-    }
+    double rmse = INFINITY;
+    kan_status status = choice ? improve(h, v, r, choice, &e, &rmse, error)
+                               : kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
+    kan_formula f = {.expression = e, .rmse = rmse};
+    if (status == KAN_OK && e) status = polish(h, &f, error);
+    if (status == KAN_OK && e)
+        keep(h, &f);
+    else
+        kan_expression_free(f.expression);
     free(choice);
     reading_free(r);
     return status;
@@ -202,11 +201,10 @@ static kan_status try_sums(hunt *h, inputs *v, kan_error *error) {
 /* One form, read where it is promising; *reached, unless NULL, becomes its error. */
 static kan_status try_form(hunt *h, inputs *v, const kan_form *form, double *reached,
                            kan_error *error) {
-    kan_form_fit *fit;
+    kan_form_fit *fit = NULL;
     kan_status status = is_over(h) ? KAN_OK : fit_form(h, v, form, false, &fit, error);
-    if (status != KAN_OK || is_over(h) || !fit) return status;
-    if (reached) *reached = fit->error;
-    if (is_promising(h, fit)) status = read_form(h, v, fit, error);
+    if (fit && reached) *reached = fit->error;
+    if (fit && !is_over(h) && is_promising(h, fit)) status = read_form(h, v, fit, error);
     kan_form_free(fit);
     return status;
 }
