@@ -34,9 +34,11 @@ double bench_median(size_t n, double *values) {
     return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
-/* Seconds of `calls` calls. */
+/* Seconds of `calls` calls. One call before them finds the caches as the cases between left them: a case of a single
+ * call would pay for that wholly, one of a hundred calls not at all. */
 static double sample(const bench_case *c, size_t calls, bool wall) {
     if (c->threads > 0) kan_parallel_set_threads(c->threads);
+    c->run(c->context);
     const double start = seconds_of(wall);
     for (size_t j = 0; j < calls; ++j) c->run(c->context);
     return seconds_of(wall) - start;
@@ -47,7 +49,6 @@ static void calibrate(const bench_effort *e, bench_case *c) {
     enum { MOST = 1 << 24 };
     c->calls = 1;
     double seconds = sample(c, 1, e->wall);
-    if (seconds < e->sample_seconds) seconds = sample(c, 1, e->wall); /* the first one was cold */
     while (seconds < e->sample_seconds && c->calls < MOST) {
         c->calls *= 2;
         seconds = sample(c, c->calls, e->wall);

@@ -288,12 +288,11 @@ ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, vec 
         ask_for(e, e->runs[k].cell, n_vec);
         load_rows(e, k, rows, n_vec, C);
         for (; q < e->runs[k].end; ++q, B += rows) {
-            vec *sum = y + e->order[q] * n_vec;
-            for (size_t j = 0; j < n_vec; ++j) {
-                vec z = sum[j] + e->base[q] * base[j];
-                for (size_t r = 0; r < rows; ++r) z += B[r] * C[r][j];
-                sum[j] = z;
-            }
+            vec *sum = y + e->order[q] * n_vec, z[WIDTH];
+            for (size_t j = 0; j < n_vec; ++j) z[j] = sum[j] + e->base[q] * base[j];
+            for (size_t r = 0; r < rows; ++r)
+                for (size_t j = 0; j < n_vec; ++j) z[j] += B[r] * C[r][j];
+            for (size_t j = 0; j < n_vec; ++j) sum[j] = z[j];
         }
     }
 }
