@@ -80,6 +80,20 @@ void kan_snapshot_real(kan_snapshot *s, const char *name, double *value) {
         *value = x;
 }
 
+void kan_snapshot_text(kan_snapshot *s, const char *name, char **text) {
+    if (s->loading) *text = NULL;
+    if (s->status != KAN_OK) return;
+    if (!s->loading) {
+        set(s, name, *text);
+        return;
+    }
+    const char *found = kan_file_get(s->file, name);
+    if (!found)
+        kan_snapshot_refuse(s, name);
+    else if (!(*text = strdup(found)))
+        s->status = kan_status_fail(s->error, KAN_ENOMEM, "snapshot: out of memory");
+}
+
 static void array(kan_snapshot *s, const char *name, kan_dtype dtype, size_t n, size_t bytes, void *values) {
     if (s->status != KAN_OK) return;
     if (!s->loading) {

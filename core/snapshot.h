@@ -44,6 +44,9 @@ void kan_snapshot_size(kan_snapshot *s, const char *name, size_t *value, size_t 
 void kan_snapshot_flag(kan_snapshot *s, const char *name, bool *value);
 void kan_snapshot_real(kan_snapshot *s, const char *name, double *value);
 
+/* A text in UTF-8, new when it is read: the caller frees it with free. *text is then not looked at before. */
+void kan_snapshot_text(kan_snapshot *s, const char *name, char **text);
+
 /* An array of n values; n is known to both sides. Bytes are those of memory, little-endian. */
 void kan_snapshot_reals(kan_snapshot *s, const char *name, size_t n, double *values);
 void kan_snapshot_bytes(kan_snapshot *s, const char *name, size_t n, void *bytes);

@@ -106,9 +106,8 @@ typedef struct kan_search_options {
         *replay; /* [n_replay] the record to be repeated, seconds then being ignored */
     size_t n_replay;
     const volatile sig_atomic_t *stop; /* ends the search in good order when it becomes non-zero   */
-    /* Called before every step of every training, where the search can be saved; its failure is that of
-     * the search  [NULL] */
-    kan_status (*between)(void *context, kan_error *error);
+    void (*between)(void *context); /* called before every step of every training, where the search can be
+                                       saved  [NULL]                                              */
     void *context;
 } kan_search_options;
 

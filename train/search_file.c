@@ -175,6 +175,8 @@ void kan_search_snapshot(kan_search *search, kan_snapshot *s) {
     if (s->status != KAN_OK) return;
     snapshot_stages(s, "stages", search->n_stages, t->stages);
     snapshot_stages(s, "stage", 1, &t->running);
+    for (size_t j = 0; s->loading && s->status == KAN_OK && j < search->n_stages; ++j)
+        if (t->stages[j].parent != SIZE_MAX && t->stages[j].parent >= j) kan_snapshot_refuse(s, "stages");
     for (size_t j = 0; j < t->n_members && s->status == KAN_OK; ++j) {
         char part[32];
         snprintf(part, sizeof part, "member%zu", j);

@@ -109,8 +109,8 @@ kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, kan_e
     const kan_report *report = &t->trainer->report;
     kan_status status = KAN_OK;
     while (status == KAN_OK && report->outcome == KAN_RUNNING) {
-        if (t->options.between) status = t->options.between(t->options.context, error);
-        if (status == KAN_OK) status = kan_trainer_step(t->trainer, error);
+        if (t->options.between) t->options.between(t->options.context);
+        status = kan_trainer_step(t->trainer, error);
     }
     kan_trainer_finish(t->trainer);
     stage->steps = report->steps;
