@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/snapshot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static const char *get(kan_snapshot *s, const char *name) {
 }
 
 static void set(kan_snapshot *s, const char *name, const char *text) {
+    assert(!kan_file_get(s->file, name) && "a name for every field");
     s->status = kan_file_set(s->file, name, text, s->error);
 }
 

@@ -237,5 +237,7 @@ void search_snapshot_training(kan_search *s, kan_snapshot *snapshot) {
         t->running_began = kan_clock_cpu() - used;
         kan_snapshot_fail(snapshot, alloc_trainer(t, m, all ? t->options.all : t->fit, snapshot->error));
     }
-    if (snapshot->status == KAN_OK) kan_trainer_snapshot(t->trainer, snapshot);
+    kan_snapshot_enter(snapshot, "trainer");
+    if (t->trainer) kan_trainer_snapshot(t->trainer, snapshot);
+    kan_snapshot_leave(snapshot);
 }

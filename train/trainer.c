@@ -397,9 +397,11 @@ void kan_trainer_snapshot(kan_trainer *trainer, kan_snapshot *s) {
     kan_snapshot_reals(s, "best_theta", n_params, t->best);
     if (t->theta) kan_snapshot_reals(s, "theta", n_params, t->theta);
     if (t->adam) snapshot_order(t, s);
+    kan_snapshot_enter(s, "optimizer");
     if (t->adam) kan_adam_snapshot(t->adam, s);
     if (t->lbfgs) kan_lbfgs_snapshot(t->lbfgs, s);
     if (t->lm) kan_lm_snapshot(t->lm, s);
+    kan_snapshot_leave(s);
     if (!s->loading || s->status != KAN_OK) return;
     if (trainer->report.steps != trainer->history_length) kan_snapshot_refuse(s, "steps");
     t->cpu_start = kan_clock_cpu() - trainer->report.seconds;
