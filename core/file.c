@@ -37,8 +37,7 @@ void kan_file_enter(kan_file *file, const char *part) {
 void kan_file_leave(kan_file *file) {
     size_t length = strlen(file->part);
     assert(length > 0 && "a leave for every enter");
-    do
-        file->part[--length] = '\0';
+    do file->part[--length] = '\0';
     while (length > 0 && file->part[length - 1] != '/');
 }
 
@@ -159,8 +158,8 @@ const void *kan_file_find(const kan_file *file, const char *name, kan_dtype dtyp
         char found[104], wanted[104];
         write_shape(found, sizeof found, t->n_dims, t->shape);
         write_shape(wanted, sizeof wanted, n_dims, shape);
-        kan_status_fail(error, KAN_EFORMAT, "%s: tensor '%s' has the shape %s, not %s", path, whole.text,
-                        found, wanted);
+        kan_status_fail(error, KAN_EFORMAT, "%s: tensor '%s' has the shape %s, not %s", path,
+                        whole.text, found, wanted);
         return NULL;
     }
     return t->values;

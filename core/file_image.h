@@ -42,8 +42,8 @@ typedef struct tensor {
 } tensor;
 
 struct kan_file {
-    char *path;       /* it was read from, or NULL */
-    json_t *metadata; /* an object of strings */
+    char *path;                   /* it was read from, or NULL */
+    json_t *metadata;             /* an object of strings */
     char part[KAN_FILE_MAX_NAME]; /* what all names begin with: "part/part/" */
     size_t n_tensors, capacity;
     tensor *tensors; /* as they are to be written */

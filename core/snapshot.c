@@ -96,7 +96,8 @@ void kan_snapshot_text(kan_snapshot *s, const char *name, char **text) {
         s->status = kan_status_fail(s->error, KAN_ENOMEM, "snapshot: out of memory");
 }
 
-static void array(kan_snapshot *s, const char *name, kan_dtype dtype, size_t n, size_t bytes, void *values) {
+static void array(kan_snapshot *s, const char *name, kan_dtype dtype, size_t n, size_t bytes,
+                  void *values) {
     if (s->status != KAN_OK) return;
     if (!s->loading) {
         s->status = kan_file_add(s->file, name, dtype, 1, &n, values, s->error);

@@ -31,8 +31,9 @@ extern "C" {
 typedef struct kan_snapshot {
     kan_file *file; /* borrowed */
     bool loading;
-    kan_status status; /* KAN_OK, KAN_ENOMEM, or KAN_EFORMAT: a field is missing, damaged or out of its range */
-    kan_error *error;  /* or NULL */
+    kan_status
+        status; /* KAN_OK, KAN_ENOMEM, or KAN_EFORMAT: a field is missing, damaged or out of its range */
+    kan_error *error; /* or NULL */
 } kan_snapshot;
 
 /* Names up to the matching leave are those of a part: "part/name". At most 8 parts deep. */

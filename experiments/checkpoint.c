@@ -28,19 +28,19 @@ static int complain_recipe(const checkpoint *c, const char *theirs) {
 
 static int check_resumed(const checkpoint *c) {
     const char *version = kan_file_get(c->resumed, "checkpoint"),
-               *recipe = kan_file_get(c->resumed, "recipe"),
-               *isa = kan_file_get(c->resumed, "kan.isa"),
+               *recipe = kan_file_get(c->resumed, "recipe"), *isa = kan_file_get(c->resumed, "kan.isa"),
                *program = kan_file_get(c->resumed, "kan.program_version");
     if (!version || !recipe || !isa || !program) return complain(1, "%s: not a checkpoint", c->from);
     if (strcmp(version, format_version) != 0)
-        return complain(1, "%s: a checkpoint of version %.20s, known: %s", c->from, version, format_version);
+        return complain(1, "%s: a checkpoint of version %.20s, known: %s", c->from, version,
+                        format_version);
     if (strcmp(recipe, c->recipe) != 0) return complain_recipe(c, recipe);
     if (strcmp(program, KAN_VERSION) != 0)
         warn("%s: written by version %.20s, this is %s: the result may be another", c->from, program,
              KAN_VERSION);
     if (strcmp(isa, kan_isa_name(kan_isa_get())) != 0)
-        warn("%s: made with the instruction set %.20s, here it is %s: last digits may differ", c->from, isa,
-             kan_isa_name(kan_isa_get()));
+        warn("%s: made with the instruction set %.20s, here it is %s: last digits may differ", c->from,
+             isa, kan_isa_name(kan_isa_get()));
     return 0;
 }
 
@@ -87,8 +87,8 @@ void checkpoint_arrived(checkpoint *c) {
     c->resumed = NULL;
 }
 
-kan_status checkpoint_enter(checkpoint *c, const char *name, checkpoint_snapshot *snapshot, void *context,
-                            kan_error *error) {
+kan_status checkpoint_enter(checkpoint *c, const char *name, checkpoint_snapshot *snapshot,
+                            void *context, kan_error *error) {
     if (!c) return KAN_OK;
     const size_t l = c->n_levels++;
     c->levels[l].name = name, c->levels[l].snapshot = snapshot, c->levels[l].context = context;
@@ -100,7 +100,8 @@ kan_status checkpoint_enter(checkpoint *c, const char *name, checkpoint_snapshot
     kan_snapshot_leave(&s);
     if (s.status == KAN_OK) return KAN_OK;
     const bool named = strncmp(why.message, c->from, strlen(c->from)) == 0;
-    return kan_status_fail(error, s.status, "%s%s%s", named ? "" : c->from, named ? "" : ": ", why.message);
+    return kan_status_fail(error, s.status, "%s%s%s", named ? "" : c->from, named ? "" : ": ",
+                           why.message);
 }
 
 void checkpoint_leave(checkpoint *c) {

@@ -25,13 +25,13 @@ enum { CHECKPOINT_LEVELS = 3 };
 typedef void checkpoint_snapshot(void *context, kan_snapshot *s);
 
 typedef struct checkpoint {
-    const char *path;                /* where to, or NULL                                             */
-    double every, last;              /* wall-clock seconds                                            */
-    volatile sig_atomic_t stop;      /* the training is to end: it was asked to, and the state is safe */
-    bool failed;                     /* the last attempt to write failed                              */
-    char *recipe;                    /* of this command line                                          */
-    const char *from;                /* --resume                                                      */
-    kan_file *resumed;               /* what was read from there, until the innermost level has it    */
+    const char *path;           /* where to, or NULL                                             */
+    double every, last;         /* wall-clock seconds                                            */
+    volatile sig_atomic_t stop; /* the training is to end: it was asked to, and the state is safe */
+    bool failed;                /* the last attempt to write failed                              */
+    char *recipe;               /* of this command line                                          */
+    const char *from;           /* --resume                                                      */
+    kan_file *resumed;          /* what was read from there, until the innermost level has it    */
     size_t n_levels;
     struct {
         const char *name;
@@ -52,8 +52,8 @@ bool checkpoint_resuming(const checkpoint *c);
 void checkpoint_arrived(checkpoint *c);
 
 /* KAN_ENOMEM, KAN_EFORMAT, KAN_ECONFIG where the state cannot be read. To be left in any case. */
-kan_status checkpoint_enter(checkpoint *c, const char *name, checkpoint_snapshot *snapshot, void *context,
-                            kan_error *error);
+kan_status checkpoint_enter(checkpoint *c, const char *name, checkpoint_snapshot *snapshot,
+                            void *context, kan_error *error);
 void checkpoint_leave(checkpoint *c);
 
 /* Between two steps: writes when the time has come, and once more before the training ends on a signal. A file that

@@ -105,8 +105,8 @@ enum {
     OPTIONS_EXPORT = 1024, /* --c */
     OPTIONS_PENALTY =
         2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
-    OPTIONS_SEARCH = 4096, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 8192, /* --latex --sympy, and --c                                         */
+    OPTIONS_SEARCH = 4096,     /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
+    OPTIONS_FORMULA = 8192,    /* --latex --sympy, and --c                                         */
     OPTIONS_CHECKPOINT = 16384 /* --checkpoint --every --resume                                 */
 };
 

@@ -14,7 +14,7 @@ typedef struct progress {
     bool shown; /* stderr is a terminal */
     bool dirty; /* there is a line to be wiped */
     char what[64];
-    double started, last; /* wall-clock seconds */
+    double started, last;          /* wall-clock seconds */
     struct checkpoint *checkpoint; /* that is told of every step as well, or NULL; of kan train */
 } progress;
 

@@ -43,8 +43,8 @@ typedef struct job {
     problem best_p; /* its own, where every seed has new data  */
     json_t *runs;
     table table;
-    size_t k;        /* the seed that is trained with, counted from 0 */
-    double used;     /* CPU seconds of those before                   */
+    size_t k;    /* the seed that is trained with, counted from 0 */
+    double used; /* CPU seconds of those before                   */
     checkpoint checkpoint;
     kan_search_stage *replay; /* [c.n_replay] of --replay */
 } job;
@@ -64,7 +64,8 @@ static int check_options(const options *o) {
     if (o->n_mlp == 0 && o->has_activation)
         return complain(EXIT_USAGE, "--activation is for --mlp, not for a KAN");
     if (o->replay && !(o->effort > 0.0)) return complain(EXIT_USAGE, "--replay goes with --effort");
-    if (o->replay && o->seeds > 1) return complain(EXIT_USAGE, "--replay repeats one search, not --seeds");
+    if (o->replay && o->seeds > 1)
+        return complain(EXIT_USAGE, "--replay repeats one search, not --seeds");
     const int status = recipe_check(o);
     if (status != 0) return status;
     return output_check(o->output) != 0 ? 1 : output_check(o->json);
@@ -219,8 +220,8 @@ static void snapshot_run(void *context, kan_snapshot *s) {
     size_t checksum = r->checksum;
     kan_snapshot_size(s, "data", &checksum, UINT32_MAX);
     if (s->status == KAN_OK && checksum != r->checksum)
-        kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ECONFIG, "the checkpoint of other data than %s",
-                                             r->j->s.name));
+        kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ECONFIG,
+                                             "the checkpoint of other data than %s", r->j->s.name));
     kan_snapshot_flag(s, "refits", &r->refits);
     if (r->refits) trained_snapshot(r->t, s);
 }
@@ -234,8 +235,7 @@ static kan_status train_run(job *j, seed_run *r, uint64_t seed, double seconds, 
     if (j->o.effort > 0.0)
         return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, stop, show, t, error);
     kan_status status = KAN_OK;
-    if (!r->refits)
-        status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, stop, show, t, error);
+    if (!r->refits) status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, stop, show, t, error);
     if (status != KAN_OK || *stop) return status;
     r->refits = true;
     t->candidate.train.stop = stop;
@@ -381,7 +381,8 @@ static int train_all(job *j) {
     add_heading(j);
     const bool entered = checkpoint_enter(&j->checkpoint, "job", snapshot_job, j, &error) == KAN_OK;
     int status = entered ? restore_best_data(j) : complain(1, "%s", error.message);
-    for (; status == 0 && j->k < n && !(*stop_of(j) && j->best.model); ++j->k) status = train_seed(j, n);
+    for (; status == 0 && j->k < n && !(*stop_of(j) && j->best.model); ++j->k)
+        status = train_seed(j, n);
     checkpoint_leave(&j->checkpoint);
     return status;
 }

@@ -40,5 +40,6 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t
     return KAN_OK;
 }
 
-static const kan_search_family family = {.start = start, .copy = copy, .load = load, .release = release};
+static const kan_search_family family = {
+    .start = start, .copy = copy, .load = load, .release = release};
 const kan_search_family *const kan_restart_family = &family;

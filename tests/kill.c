@@ -68,7 +68,8 @@ static bool ended_well(pid_t child, const char *which) {
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) fail("waitpid", which);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return false;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail("kan train failed: see the file log", which);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail("kan train failed: see the file log", which);
     return true;
 }
 
@@ -114,7 +115,8 @@ static size_t train_in_pieces(char *program, const char *command, double seconds
     return kills;
 }
 
-static void run_case(char *program, const char *same_model, size_t c, size_t n_kills, kan_random *random) {
+static void run_case(char *program, const char *same_model, size_t c, size_t n_kills,
+                     kan_random *random) {
     static const char whole[] = "-o whole.kan";
     static const char kept[] = "-o pieces.kan --checkpoint c --every 0";
     static const char again[] = "-o whole.kan --replay pieces.kan";
@@ -129,7 +131,8 @@ static void run_case(char *program, const char *same_model, size_t c, size_t n_k
         if (cases[c].search) train(program, command, again, which);
         compare(same_model, which);
     }
-    printf("%-8s %zu kills in %zu trainings of %.2f s: the same bits\n", which, kills, trainings, seconds / 1.1);
+    printf("%-8s %zu kills in %zu trainings of %.2f s: the same bits\n", which, kills, trainings,
+           seconds / 1.1);
 }
 
 /* With all that is in it: the temporary files of writers that were killed, too. */

@@ -53,7 +53,8 @@ static int compare(const kan_file *a, const kan_file *b) {
     json_object_foreach(x, name, text) {
         if (!json_equal(text, json_object_get(y, name))) return differ("text", name);
     }
-    const int status = json_object_size(x) == json_object_size(y) ? 0 : differ("the number of", "texts");
+    const int status = json_object_size(x) == json_object_size(y) ? 0
+                                                                  : differ("the number of", "texts");
     json_decref(x);
     json_decref(y);
     return status;

@@ -16,7 +16,8 @@
 
 /* One model of each kind, made by version 1 of the format and program 0.1.0: kan train fn:hello --kan 2,2,1 --grid 2
  * --degree 2, and fn:moons --mlp 2,3,2. */
-static const char *const fixtures[] = {KAN_FIXTURES "/kan_v1.safetensors", KAN_FIXTURES "/mlp_v1.safetensors"};
+static const char *const fixtures[] = {KAN_FIXTURES "/kan_v1.safetensors",
+                                       KAN_FIXTURES "/mlp_v1.safetensors"};
 enum { KAN = 0, MLP, N_FIXTURES, ROWS = 2, N_IN = 2 };
 
 /* Predictions of raw rows, scaled, by the model, and back. */
@@ -50,6 +51,26 @@ Test(model_file, models_of_version_1_say_what_they_said) {
     model_file_free(&m);
 }
 
+/* The rule of docs/guide.md: texts and tensors of later programs are no reason to refuse a file. */
+Test(model_file, what_a_reader_does_not_know_is_ignored) {
+    char path[64];
+    double values[6] = {1.0};
+    kan_error error;
+    model_file m;
+    const size_t shape[] = {2, 3};
+    snprintf(path, sizeof path, "/tmp/kan_later_%d", (int)getpid());
+    kan_file *file = kan_file_read(fixtures[KAN], &error);
+    cr_assert(kan_file_set(file, "kan.of_tomorrow", "a text", &error) == KAN_OK);
+    cr_assert(kan_file_add(file, "layer0.of_tomorrow", KAN_F64, 2, shape, values, &error) == KAN_OK);
+    cr_assert(kan_file_write(file, path, &error) == KAN_OK);
+    kan_file_free(file);
+    cr_assert(eq(int, model_file_read(path, &m, &error), KAN_OK), "%s", error.message);
+    predict(&m, values);
+    cr_assert(epsilon_eq(dbl, values[0], 2.0674881714001896, 1e-12));
+    model_file_free(&m);
+    unlink(path);
+}
+
 /* ---- damage ------------------------------------------------------------------------------------- */
 
 typedef struct image {
@@ -65,8 +86,8 @@ static image load_image(const char *path) {
     a.bytes = malloc(1 << 16);
     a.size = fread(a.bytes, 1, 1 << 16, in);
     fclose(in);
-    snprintf(a.path, sizeof a.path, "%s/kan_damaged_%d", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
-             (int)getpid());
+    snprintf(a.path, sizeof a.path, "%s/kan_damaged_%d",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid());
     return a;
 }
 
@@ -171,7 +192,8 @@ static kan_status read_and_write(void *context) {
     kan_status status = model_file_read(fixtures[KAN], &m, &error);
     if (status != KAN_OK) return status;
     json_t *record = json_object();
-    status = record ? model_file_write(a->path, m.model, m.scaler, m.schema, "kan", record, &error) : KAN_ENOMEM;
+    status = record ? model_file_write(a->path, m.model, m.scaler, m.schema, "kan", record, &error)
+                    : KAN_ENOMEM;
     json_decref(record);
     model_file_free(&m);
     return status;

@@ -26,7 +26,8 @@ bool kan_search_replay_numbers(size_t n, kan_search_stage *stages, double *numbe
     for (size_t j = 0; j < n; ++j) {
         kan_search_stage *g = &stages[j];
         double *to = numbers + j * KAN_SEARCH_REPLAY_NUMBERS;
-        size_t phase = g->phase, *values[] = {&phase, &g->generation, &g->start, &g->variant, &g->steps};
+        size_t phase = g->phase,
+               *values[] = {&phase, &g->generation, &g->start, &g->variant, &g->steps};
         for (size_t k = 0; k < KAN_SEARCH_REPLAY_NUMBERS; ++k)
             if (!back)
                 to[k] = from_size(*values[k]);
@@ -45,9 +46,9 @@ enum { STAGE_SIZES = 11, STAGE_REALS = 3, STAGE_NUMBERS = STAGE_SIZES + STAGE_RE
 
 static bool stage_numbers(kan_search_stage *g, double *numbers, bool loading) {
     size_t phase = g->phase, outcome = g->outcome;
-    size_t *sizes[STAGE_SIZES] = {&phase,         &g->generation, &g->start,      &g->variant,
-                                  &g->parent,     &g->n_cells,    &g->degree,     &g->parameters,
-                                  &g->steps,      &g->best_step,  &g->evaluations};
+    size_t *sizes[STAGE_SIZES] = {&phase,     &g->generation, &g->start,      &g->variant,
+                                  &g->parent, &g->n_cells,    &g->degree,     &g->parameters,
+                                  &g->steps,  &g->best_step,  &g->evaluations};
     double *reals[STAGE_REALS] = {&g->train, &g->validation, &g->seconds};
     for (size_t k = 0; k < STAGE_SIZES; ++k)
         if (!loading)
@@ -81,7 +82,8 @@ static void snapshot_stages(kan_snapshot *s, const char *name, size_t n, kan_sea
 }
 
 /* A model, or that there is none. */
-static void snapshot_model(const kan_search_state *t, const char *part, kan_model **m, kan_snapshot *s) {
+static void snapshot_model(const kan_search_state *t, const char *part, kan_model **m,
+                           kan_snapshot *s) {
     kan_snapshot_enter(s, part);
     bool there = *m != NULL;
     kan_snapshot_flag(s, "there", &there);
@@ -162,7 +164,8 @@ static void make_room(kan_search *search, kan_snapshot *s) {
     free(t->stages);
     t->stages = calloc(n + 1, sizeof *t->stages);
     search->stages = t->stages, t->capacity = t->stages ? n + 1 : 0;
-    if (!t->stages) kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ENOMEM, "search: out of memory"));
+    if (!t->stages)
+        kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ENOMEM, "search: out of memory"));
     if (t->stages) search->n_stages = n;
 }
 
@@ -170,13 +173,15 @@ void kan_search_snapshot(kan_search *search, kan_snapshot *s) {
     kan_search_state *t = search->state;
     snapshot_place(search, s);
     if (s->status == KAN_OK && s->loading) make_room(search, s);
-    if (s->status == KAN_OK && s->loading && search->best != SIZE_MAX && search->best >= search->n_stages)
+    if (s->status == KAN_OK && s->loading && search->best != SIZE_MAX &&
+        search->best >= search->n_stages)
         kan_snapshot_refuse(s, "best");
     if (s->status != KAN_OK) return;
     snapshot_stages(s, "stages", search->n_stages, t->stages);
     snapshot_stages(s, "stage", 1, &t->running);
     for (size_t j = 0; s->loading && s->status == KAN_OK && j < search->n_stages; ++j)
-        if (t->stages[j].parent != SIZE_MAX && t->stages[j].parent >= j) kan_snapshot_refuse(s, "stages");
+        if (t->stages[j].parent != SIZE_MAX && t->stages[j].parent >= j)
+            kan_snapshot_refuse(s, "stages");
     for (size_t j = 0; j < t->n_members && s->status == KAN_OK; ++j) {
         char part[32];
         snprintf(part, sizeof part, "member%zu", j);

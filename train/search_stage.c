@@ -81,7 +81,8 @@ static kan_status measure(const kan_model *m, const kan_dataset *d, double *valu
 }
 
 /* The trainer of the stage that is running, from running_steps and running_seconds. */
-static kan_status alloc_trainer(kan_search_state *t, kan_model *m, const kan_dataset *d, kan_error *error) {
+static kan_status alloc_trainer(kan_search_state *t, kan_model *m, const kan_dataset *d,
+                                kan_error *error) {
     const bool validates = d == t->fit;
     kan_train_options o = t->options.train;
     o.steps = t->running_steps;
@@ -178,7 +179,8 @@ static void update_member(member *a, const kan_search_stage *stage, double step_
 }
 
 /* Everything before the first step of a stage of one member. */
-static kan_status begin_stage(kan_search *s, member *a, size_t steps, double seconds, kan_error *error) {
+static kan_status begin_stage(kan_search *s, member *a, size_t steps, double seconds,
+                              kan_error *error) {
     kan_search_state *t = s->state;
     t->running_began = kan_clock_cpu();
     t->running = (kan_search_stage){.phase = s->phase,
@@ -235,7 +237,8 @@ void search_snapshot_training(kan_search *s, kan_snapshot *snapshot) {
     if (snapshot->status != KAN_OK) return;
     if (snapshot->loading) {
         t->running_began = kan_clock_cpu() - used;
-        kan_snapshot_fail(snapshot, alloc_trainer(t, m, all ? t->options.all : t->fit, snapshot->error));
+        kan_snapshot_fail(snapshot,
+                          alloc_trainer(t, m, all ? t->options.all : t->fit, snapshot->error));
     }
     kan_snapshot_enter(snapshot, "trainer");
     if (t->trainer) kan_trainer_snapshot(t->trainer, snapshot);
