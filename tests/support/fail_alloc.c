@@ -1,11 +1,13 @@
 /* tests/support/fail_alloc.c - to be preloaded: in the whole program, libraries included, the allocation with the number
  * in KAN_FAIL_AT returns NULL, counted from 1 when all libraries are set up. With KAN_FAIL_FILE it appends a line there when
- * that happened, so that a test knows whether there are more to try.
+ * that happened, the file of the program or library that asked: a test then knows whether there are more to try.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
@@ -22,11 +24,14 @@ __attribute__((constructor)) static void begin(void) {
     left = at ? strtol(at, NULL, 10) : 0;
 }
 
-static int fails(void) {
+static int fails(void *caller) {
     if (left == 0 || __atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST) != 0) return 0;
     const int fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
+    Dl_info who;
     if (fd >= 0) {
-        (void)!write(fd, "failed\n", 7);
+        if (dladdr(caller, &who) && who.dli_fname)
+            (void)!write(fd, who.dli_fname, strlen(who.dli_fname));
+        (void)!write(fd, "\n", 1);
         (void)close(fd);
     }
     errno = ENOMEM;
@@ -34,17 +39,17 @@ static int fails(void) {
 }
 
 void *malloc(size_t size) {
-    return fails() ? NULL : __libc_malloc(size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size) {
-    return fails() ? NULL : __libc_calloc(n, size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *block, size_t size) {
-    return fails() ? NULL : __libc_realloc(block, size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
-    return fails() ? NULL : __libc_memalign(alignment, size);
+    return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
