@@ -51,6 +51,11 @@ const void *kan_file_find(const kan_file *file, const char *name, kan_dtype dtyp
 kan_status kan_file_set(kan_file *file, const char *name, const char *text, kan_error *error);
 const char *kan_file_get(const kan_file *file, const char *name);
 
+/* From here to the matching leave all names, of tensors and of texts, are those of a part of the file, "part/name":
+ * several models, or whatever else has names of its own, fit in one file. Parts may have parts. */
+void kan_file_enter(kan_file *file, const char *part);
+void kan_file_leave(kan_file *file);
+
 /* Writes to a temporary name beside path, syncs, renames: path is either the old file or the whole new
  * one. KAN_EIO (also where path is a device or a directory), KAN_ENOMEM. */
 kan_status kan_file_write(const kan_file *file, const char *path, kan_error *error);

@@ -27,7 +27,8 @@ enum {
     KAN_FILE_PREFIX_SIZE = sizeof KAN_FILE_PREFIX - 1, /* from the start of the header to the digits */
     KAN_FILE_N_DIGITS = 8,
     KAN_FILE_MAX_HEADER = 100 * 1000 * 1000,
-    KAN_FILE_N_DTYPES = 2
+    KAN_FILE_N_DTYPES = 2,
+    KAN_FILE_MAX_NAME = 256 /* of a name with its parts, for whoever writes */
 };
 
 extern const char *const kan_file_dtype_names[KAN_FILE_N_DTYPES];
@@ -41,8 +42,9 @@ typedef struct tensor {
 } tensor;
 
 struct kan_file {
-    char *path;       /* it was read from, or NULL */
-    json_t *metadata; /* an object of strings */
+    char *path;                   /* it was read from, or NULL */
+    json_t *metadata;             /* an object of strings */
+    char part[KAN_FILE_MAX_NAME]; /* what all names begin with: "part/part/" */
     size_t n_tensors, capacity;
     tensor *tensors; /* as they are to be written */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "experiments/checkpoint.h"
 #include "experiments/command.h"
 #include "experiments/progress.h"
 #include "kan/ladder.h"
@@ -59,6 +60,9 @@ typedef struct journey {
     kan_search *search;
     size_t capacity;
     kan_metric *train, *test_metric; /* [capacity] of the stages */
+    trained *out;
+    double cpu, wall; /* when it began */
+    checkpoint *checkpoint;
 } journey;
 
 static kan_status make_room(journey *j, size_t n, kan_error *error) {
@@ -69,8 +73,47 @@ static kan_status make_room(journey *j, size_t n, kan_error *error) {
     kan_metric *test = realloc(j->test_metric, capacity * sizeof *test);
     if (test) j->test_metric = test;
     if (!train || !test) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    const double nan = (double)NAN;
+    for (size_t k = j->capacity; k < capacity; ++k)
+        train[k] = test[k] = (kan_metric){nan, nan, nan, nan, nan, nan};
     j->capacity = capacity;
     return KAN_OK;
+}
+
+/* The metrics of n stages; those of starts are mostly not known. */
+static void snapshot_metrics(journey *j, size_t n, kan_snapshot *s) {
+    for (size_t k = 0; k < n && s->status == KAN_OK; ++k) {
+        char name[32];
+        bool known = j->search->stages[k].phase != KAN_SEARCH_STARTS || !isnan(j->train[k].mae) ||
+                     !isnan(j->train[k].accuracy);
+        snprintf(name, sizeof name, "known%zu", k);
+        kan_snapshot_flag(s, name, &known);
+        if (!known) continue;
+        snprintf(name, sizeof name, "train%zu", k);
+        protocol_snapshot_metric(&j->train[k], s, name);
+        snprintf(name, sizeof name, "test%zu", k);
+        protocol_snapshot_metric(&j->test_metric[k], s, name);
+    }
+}
+
+static void snapshot_journey(void *context, kan_snapshot *s) {
+    journey *j = context;
+    double cpu = kan_clock_cpu() - j->cpu, wall = kan_clock_wall() - j->wall;
+    kan_snapshot_real(s, "cpu", &cpu);
+    kan_snapshot_real(s, "wall", &wall);
+    if (s->loading) j->cpu = kan_clock_cpu() - cpu, j->wall = kan_clock_wall() - wall;
+    kan_trainer_snapshot_report(&j->out->report, s);
+    protocol_snapshot_metric(&j->out->validation, s, "validation_metric");
+    kan_snapshot_enter(s, "search");
+    kan_search_snapshot(j->search, s);
+    kan_snapshot_leave(s);
+    const size_t n = j->search->n_stages;
+    if (s->status == KAN_OK && s->loading) kan_snapshot_fail(s, make_room(j, n, s->error));
+    snapshot_metrics(j, n, s);
+}
+
+static void between(void *context) {
+    checkpoint_step(((journey *)context)->checkpoint);
 }
 
 /* After a stage: what its model does in the units of the data. */
@@ -133,6 +176,16 @@ static void record_path(const journey *j, trained *out) {
     }
 }
 
+/* All stages, to be replayed. */
+static kan_status keep_record(const journey *j, trained *out, kan_error *error) {
+    const size_t n = j->search->n_stages;
+    out->record = malloc(n * sizeof *out->record);
+    if (!out->record) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    memcpy(out->record, j->search->stages, n * sizeof *out->record);
+    out->n_record = n;
+    return KAN_OK;
+}
+
 static void take_model(const journey *j, trained *out) {
     kan_model *m = kan_search_take(j->search);
     out->model = m;
@@ -148,20 +201,36 @@ static void take_model(const journey *j, trained *out) {
 kan_status effort_train(const candidate *c, const problem *p, const kan_dataset *test, uint64_t seed,
                         double seconds, const volatile sig_atomic_t *stop, progress *show, trained *out,
                         kan_error *error) {
-    const double cpu = kan_clock_cpu(), wall = kan_clock_wall(), nan = (double)NAN;
+    const double nan = (double)NAN;
     const bool is_kan = c->family == FAMILY_KAN;
     *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
     kan_ladder_config ladder = c->ladder;
     ladder.net = c->net;
     ladder.net.degree = c->ladder.net.degree;
-    const kan_search_options search = {
-        .train = c->train, .all = p->all, .seconds = seconds, .seed = seed, .stop = stop};
-    journey j = {.p = p, .test = test};
+    journey j = {.p = p,
+                 .test = test,
+                 .out = out,
+                 .cpu = kan_clock_cpu(),
+                 .wall = kan_clock_wall(),
+                 .checkpoint = show ? show->checkpoint : NULL};
+    const kan_search_options search = {.train = c->train,
+                                       .all = p->all,
+                                       .seconds = seconds,
+                                       .seed = seed,
+                                       .replay = c->replay,
+                                       .n_replay = c->n_replay,
+                                       .stop = stop,
+                                       .between = between,
+                                       .context = &j};
     j.search = kan_search_alloc(is_kan ? kan_ladder_family : kan_restart_family,
                                 is_kan ? (const void *)&ladder : &c->mlp, p->fit, p->validation,
                                 &search, error);
     if (!j.search) return KAN_ENOMEM;
-    const kan_status status = run(&j, show, out, error);
+    kan_status status = checkpoint_enter(j.checkpoint, "search", snapshot_journey, &j, error);
+    checkpoint_arrived(j.checkpoint);
+    if (status == KAN_OK) status = run(&j, show, out, error);
+    checkpoint_leave(j.checkpoint);
+    if (status == KAN_OK) status = keep_record(&j, out, error);
     if (status == KAN_OK) {
         record_path(&j, out);
         take_model(&j, out);
@@ -169,7 +238,7 @@ kan_status effort_train(const candidate *c, const problem *p, const kan_dataset 
     kan_search_free(j.search);
     free(j.train);
     free(j.test_metric);
-    out->seconds = kan_clock_cpu() - cpu;
-    out->wall_seconds = kan_clock_wall() - wall;
+    out->seconds = kan_clock_cpu() - j.cpu;
+    out->wall_seconds = kan_clock_wall() - j.wall;
     return status;
 }

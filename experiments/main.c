@@ -54,6 +54,7 @@ static void prepare_process(void) {
     (void)sigaction(SIGINT, &ask, NULL);
     (void)sigaction(SIGTERM, &ask, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* write then says that the file is too large */
     gsl_set_error_handler_off();
     /* the threads are ours; a BLAS with threads of its own inside them is slower */
     if (openblas_set_num_threads) openblas_set_num_threads(1);

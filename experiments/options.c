@@ -224,6 +224,9 @@ static const entry entries[] = {
      .at = AT(effort), .lo = 1e-3, .hi = 1e9},
     {OPTIONS_TRAINING, "roughness", "F", "With --effort: weight of a KAN's roughness penalty [1e-10]",
      .kind = REAL, .at = AT(roughness), .lo = 0, .hi = 1e6},
+    {OPTIONS_TRAINING, "replay", "MODEL",
+     "With --effort: repeat the search that made MODEL to the bit, whatever the time", .kind = TEXT,
+     .at = AT(replay)},
     {OPTIONS_TRAINING | OPTIONS_SEARCH, "seeds", "N", "Number of trainings from different starts",
      .kind = SIZE, .at = AT(seeds), .lo = 1, .hi = 1000},
     {OPTIONS_TRAINING | OPTIONS_SEARCH, "seed", "N", "Seed of the first training [0]", .kind = SEED,
@@ -255,6 +258,12 @@ static const entry entries[] = {
      "measure what matters",
      .kind = TEXT, .at = AT(data)},
     {OPTIONS_EXPORT | OPTIONS_FORMULA, "c", NULL, "As C99", .kind = FLAG, .at = AT(c)},
+    {OPTIONS_CHECKPOINT, "checkpoint", "FILE", "Write the state of the training to FILE as it goes on",
+     .kind = TEXT, .at = AT(checkpoint)},
+    {OPTIONS_CHECKPOINT, "every", "SECONDS", "Seconds between two checkpoints [60]", .kind = REAL,
+     .at = AT(every), .lo = 0, .hi = 1e9},
+    {OPTIONS_CHECKPOINT, "resume", "FILE", "Go on from the checkpoint in FILE", .kind = TEXT,
+     .at = AT(resume)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},
 };
@@ -263,6 +272,7 @@ static const entry entries[] = {
 static const size_t MAX_SEED = (size_t)1 << 53;
 
 enum { N_ENTRIES = sizeof entries / sizeof *entries, FIRST_KEY = 256, HELP_KEY = '?' };
+_Static_assert(N_ENTRIES < 256, "options.given holds their numbers");
 
 /* ---- one option --------------------------------------------------------------------------------- */
 
@@ -342,6 +352,7 @@ static kan_status set_option(options *o, const entry *e, const char *text, kan_e
     case REAL:
         if (e->at == AT(decay)) o->has_decay = true; /* 0 is a choice of its own */
         if (e->at == AT(roughness)) o->has_roughness = true;
+        if (e->at == AT(every)) o->has_every = true;
         if (e->at == AT(reg.l1)) o->has_l1 = true;
         if (e->at == AT(reg.entropy)) o->has_entropy = true;
         return options_read_real(e->name, text, e->lo, e->hi, to, error);
@@ -389,6 +400,35 @@ static kan_status check_whole(parse *p) {
     return KAN_OK;
 }
 
+static kan_status take_option(options *o, size_t number, const char *text, kan_error *error) {
+    if (o->n_given == OPTIONS_MAX_GIVEN) return refuse_more(&entries[number], OPTIONS_MAX_GIVEN, error);
+    o->given[o->n_given] = (unsigned char)number;
+    o->given_text[o->n_given++] = text;
+    return set_option(o, &entries[number], text, error);
+}
+
+char *options_recipe(const options *o) {
+    const unsigned no_matter = OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON | OPTIONS_CHECKPOINT;
+    size_t size = 1;
+    for (size_t a = 0; a < o->n_arguments; ++a) size += strlen(o->arguments[a]) + 1;
+    for (size_t g = 0; g < o->n_given; ++g) {
+        const char *text = o->given_text[g];
+        size += strlen(entries[o->given[g]].name) + (text ? strlen(text) : 0) + sizeof "-- \n";
+    }
+    char *recipe = malloc(size), *end = recipe;
+    if (!recipe) return NULL;
+    *end = '\0';
+    for (size_t a = 0; a < o->n_arguments; ++a) end = stpcpy(stpcpy(end, o->arguments[a]), "\n");
+    for (size_t j = 0; j < N_ENTRIES; ++j)
+        for (size_t g = 0; g < o->n_given && !(entries[j].group & no_matter); ++g) {
+            if (o->given[g] != j) continue;
+            end = stpcpy(stpcpy(end, "--"), entries[j].name);
+            if (o->given_text[g]) end = stpcpy(stpcpy(end, " "), o->given_text[g]);
+            end = stpcpy(end, "\n");
+        }
+    return recipe;
+}
+
 static error_t take(int key, char *text, struct argp_state *state) {
     parse *p = state->input;
     kan_status status = KAN_OK;
@@ -406,7 +446,7 @@ static error_t take(int key, char *text, struct argp_state *state) {
         while (key == 'o' ? entries[j].group != OPTIONS_OUTPUT : j != (size_t)(key - FIRST_KEY)) ++j;
         const entry *e = &entries[j];
         if (p->command->takes & e->group)
-            status = set_option(p->o, e, text, &p->error);
+            status = take_option(p->o, j, text, &p->error);
         else
             status = kan_status_fail(&p->error, KAN_ECONFIG,
                                      "--%s: %s does not take it (see %s --help)", e->name,

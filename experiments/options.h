@@ -18,7 +18,8 @@ enum {
     OPTIONS_MAX_SHAPES = 64,
     OPTIONS_MAX_GRIDS = 16,
     OPTIONS_MAX_RANGES = 128,
-    OPTIONS_MAX_ARGUMENTS = 2
+    OPTIONS_MAX_ARGUMENTS = 2,
+    OPTIONS_MAX_GIVEN = 512
 };
 
 /* A network as --kan and --mlp spell it, "2,3+2m,1"; a level with neither kind of node ends it. */
@@ -78,6 +79,14 @@ typedef struct options {
     const char *data; /* of bench: a folder; of plot: rows */
 
     const char *output, *json;
+
+    const char *checkpoint, *resume, *replay; /* of train */
+    bool has_every;
+    double every; /* seconds between checkpoints */
+
+    size_t n_given; /* options that were given, as numbers in the table and the texts behind them */
+    unsigned char given[OPTIONS_MAX_GIVEN];
+    const char *given_text[OPTIONS_MAX_GIVEN];
 } options;
 
 /* Which options a command takes, to be combined with |. */
@@ -96,8 +105,9 @@ enum {
     OPTIONS_EXPORT = 1024, /* --c */
     OPTIONS_PENALTY =
         2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
-    OPTIONS_SEARCH = 4096, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 8192 /* --latex --sympy, and --c                                         */
+    OPTIONS_SEARCH = 4096,     /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
+    OPTIONS_FORMULA = 8192,    /* --latex --sympy, and --c                                         */
+    OPTIONS_CHECKPOINT = 16384 /* --checkpoint --every --resume                                 */
 };
 
 typedef struct options_command {
@@ -110,6 +120,11 @@ typedef struct options_command {
 
 /* Reads a command line. 0, or the exit status after one line on stderr; --help ends the program. */
 int options_parse(const options_command *command, int argc, char **argv, options *o);
+
+/* What was asked for and matters for the result, in one text: the arguments and options, a line each, options in the
+ * order of the table with their values as they were typed; without --threads, -o, --json and those of checkpoints.
+ * The caller frees it with free; NULL without memory. */
+char *options_recipe(const options *o);
 
 /* The parsers of single values, `name` being the option that messages blame. KAN_ECONFIG.
  *   size     a whole number from lo to hi          real     a finite number from lo to hi

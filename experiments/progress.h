@@ -9,12 +9,13 @@
 
 #include "train/trainer.h"
 
-/* Open; it owns nothing. Shown only where stderr is a terminal, at most ten times a second. */
+/* What is told of every step of a training. Open; it owns nothing. The line is shown only where stderr is a terminal, at most ten times a second. */
 typedef struct progress {
     bool shown; /* stderr is a terminal */
     bool dirty; /* there is a line to be wiped */
     char what[64];
-    double started, last; /* wall-clock seconds */
+    double started, last;          /* wall-clock seconds */
+    struct checkpoint *checkpoint; /* that is told of every step as well, or NULL; of kan train */
 } progress;
 
 /* Every function takes NULL for "nobody looks". */

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/random.h"
 #include "core/work.h"
+#include "experiments/checkpoint.h"
 #include "experiments/progress.h"
 #include "kan/grid.h"
 #include "kan/ladder.h"
@@ -173,40 +174,175 @@ static bool grids_are_due(const trained *t, size_t step) {
     return t->net && step > 0 && step % every == 0 && step / every < c->grid_updates;
 }
 
-/* Trains the model of t on d for the steps of its schedule, or up to the step `end` of it. */
-static kan_status run(trained *t, const kan_dataset *d, size_t end, progress *show, kan_error *error) {
-    kan_trainer *trainer = kan_trainer_alloc(t->model, d, &t->candidate.train, error);
-    if (!trainer) return KAN_ENOMEM;
-    kan_status status = KAN_OK;
-    while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING && trainer->report.steps < end) {
-        if (grids_are_due(t, trainer->report.steps)) {
-            status = move_grids(t, d, false, error);
-            kan_trainer_reset(trainer);
-        }
-        if (status == KAN_OK) status = kan_trainer_step(trainer, error);
-        progress_step(show, &trainer->report, t->candidate.train.steps);
+/* ---- to a file and back ------------------------------------------------------------------------- */
+
+void protocol_snapshot_metric(kan_metric *m, kan_snapshot *s, const char *name) {
+    double v[] = {m->rmse, m->mae, m->r2, m->accuracy, m->macro_f1, m->cross_entropy};
+    kan_snapshot_reals(s, name, sizeof v / sizeof *v, v);
+    *m = (kan_metric){v[0], v[1], v[2], v[3], v[4], v[5]};
+}
+
+/* Net or MLP; one that is there already is replaced. */
+static void snapshot_model(trained *t, kan_snapshot *s) {
+    kan_snapshot_enter(s, "model");
+    if (s->status == KAN_OK && !s->loading) {
+        kan_snapshot_fail(s, kan_model_add_to(t->model, s->file, s->error));
+    } else if (s->status == KAN_OK) {
+        kan_error why = {.status = KAN_ENOMEM};
+        trained_free(t);
+        if (t->candidate.family == FAMILY_KAN)
+            t->net = kan_net_load(s->file, &why);
+        else
+            t->mlp = kan_mlp_load(s->file, &why);
+        if (t->net || t->mlp)
+            t->model = t->net ? kan_net_model(t->net) : kan_mlp_model(t->mlp);
+        else
+            kan_snapshot_fail(s, kan_status_fail(s->error, why.status, "%s", why.message));
+        if (t->net && t->candidate.has_penalty) kan_net_set_penalty(t->net, &t->candidate.penalty);
     }
-    kan_trainer_finish(trainer);
-    t->report = trainer->report;
-    kan_trainer_free(trainer);
+    kan_snapshot_leave(s);
+}
+
+static void snapshot_stage(trained_stage *g, kan_snapshot *s) {
+    size_t phase = KAN_SEARCH_STARTS;
+    while (!s->loading && phase < KAN_SEARCH_DONE &&
+           strcmp(g->phase, kan_search_phase_name((kan_search_phase)phase)) != 0)
+        ++phase;
+    kan_snapshot_size(s, "phase", &phase, KAN_SEARCH_DONE);
+    g->phase = kan_search_phase_name((kan_search_phase)phase);
+    kan_snapshot_size(s, "n_cells", &g->n_cells, SIZE_MAX);
+    kan_snapshot_size(s, "degree", &g->degree, SIZE_MAX);
+    kan_snapshot_size(s, "steps", &g->steps, SIZE_MAX);
+    kan_snapshot_real(s, "seconds", &g->seconds);
+    protocol_snapshot_metric(&g->train, s, "train");
+    protocol_snapshot_metric(&g->test, s, "test");
+}
+
+/* The record of a search, as far as a replay wants it. */
+static void snapshot_record(trained *t, kan_snapshot *s) {
+    size_t n = t->n_record;
+    kan_snapshot_size(s, "n_record", &n, (size_t)1 << 30);
+    if (s->status != KAN_OK || n == 0) return;
+    if (s->loading) t->record = calloc(n, sizeof *t->record);
+    double *numbers = kan_work_alloc(kan_work_product(n, KAN_SEARCH_REPLAY_NUMBERS));
+    if (!numbers || !t->record)
+        kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ENOMEM, "out of memory"));
+    else
+        t->n_record = n;
+    if (s->status == KAN_OK && !s->loading) kan_search_replay_numbers(n, t->record, numbers, false);
+    kan_snapshot_reals(s, "record", n * KAN_SEARCH_REPLAY_NUMBERS, numbers);
+    if (s->status == KAN_OK && s->loading && !kan_search_replay_numbers(n, t->record, numbers, true))
+        kan_snapshot_refuse(s, "record");
+    kan_work_free(numbers);
+}
+
+void trained_snapshot(trained *t, kan_snapshot *s) {
+    bool there = t->model != NULL;
+    kan_snapshot_flag(s, "there", &there);
+    if (s->status != KAN_OK || !there) return;
+    kan_train_options *train = &t->candidate.train;
+    kan_snapshot_size(s, "seed", &t->seed, SIZE_MAX);
+    kan_snapshot_size(s, "parameters", &t->parameters, SIZE_MAX);
+    kan_snapshot_size(s, "most_steps", &train->steps, SIZE_MAX);
+    kan_snapshot_size(s, "most_evaluations", &train->evaluations, SIZE_MAX);
+    kan_snapshot_real(s, "cpu_seconds", &t->seconds);
+    kan_snapshot_real(s, "wall", &t->wall_seconds);
+    protocol_snapshot_metric(&t->validation, s, "validation_metric");
+    protocol_snapshot_metric(&t->test, s, "test_metric");
+    kan_trainer_snapshot_report(&t->report, s);
+    kan_snapshot_size(s, "n_stages", &t->n_stages, TRAINED_MAX_STAGES);
+    for (size_t k = 0; k < t->n_stages && s->status == KAN_OK; ++k) {
+        char part[32];
+        snprintf(part, sizeof part, "stage%zu", k);
+        kan_snapshot_enter(s, part);
+        snapshot_stage(&t->stages[k], s);
+        kan_snapshot_leave(s);
+    }
+    snapshot_model(t, s);
+    snapshot_record(t, s);
+    if (!s->loading || s->status != KAN_OK) return;
+    t->candidate.net.seed = t->candidate.mlp.seed = train->seed = t->seed;
+    if (t->n_stages > 0 && t->net) t->candidate.net = *kan_net_get_config(t->net);
+}
+
+/* ---- one training, continued -------------------------------------------------------------------- */
+
+/* A training as it goes on: t has the model, `cpu` and `wall` are when it began. */
+typedef struct training {
+    trained *t;
+    const kan_dataset *d;
+    double cpu, wall;
+    kan_trainer *trainer;
+} training;
+
+static training begin_training(trained *t, const kan_dataset *d) {
+    return (training){.t = t, .d = d, .cpu = kan_clock_cpu(), .wall = kan_clock_wall()};
+}
+
+static void snapshot_training(void *context, kan_snapshot *s) {
+    training *g = context;
+    double cpu = kan_clock_cpu() - g->cpu, wall = kan_clock_wall() - g->wall;
+    kan_snapshot_size(s, "most_steps", &g->t->candidate.train.steps, SIZE_MAX);
+    kan_snapshot_real(s, "cpu", &cpu);
+    kan_snapshot_real(s, "wall", &wall);
+    snapshot_model(g->t, s);
+    if (s->status != KAN_OK) return;
+    if (s->loading) {
+        g->cpu = kan_clock_cpu() - cpu, g->wall = kan_clock_wall() - wall;
+        g->trainer = kan_trainer_alloc(g->t->model, g->d, &g->t->candidate.train, s->error);
+        if (!g->trainer) kan_snapshot_fail(s, KAN_ENOMEM);
+    }
+    kan_snapshot_enter(s, "trainer");
+    if (g->trainer) kan_trainer_snapshot(g->trainer, s);
+    kan_snapshot_leave(s);
+}
+
+/* Trains the model of t for the steps of its schedule, or up to the step `end` of it. */
+static kan_status run(training *g, size_t end, progress *show, kan_error *error) {
+    trained *t = g->t;
+    checkpoint *c = show ? show->checkpoint : NULL;
+    kan_status status = checkpoint_enter(c, "training", snapshot_training, g, error);
+    if (status == KAN_OK && !g->trainer)
+        g->trainer = kan_trainer_alloc(t->model, g->d, &t->candidate.train, error);
+    if (status == KAN_OK && !g->trainer) status = KAN_ENOMEM;
+    checkpoint_arrived(c);
+    while (status == KAN_OK && g->trainer->report.outcome == KAN_RUNNING &&
+           g->trainer->report.steps < end) {
+        checkpoint_step(c);
+        if (grids_are_due(t, g->trainer->report.steps)) {
+            status = move_grids(t, g->d, false, error);
+            kan_trainer_reset(g->trainer);
+        }
+        if (status == KAN_OK) status = kan_trainer_step(g->trainer, error);
+        progress_step(show, &g->trainer->report, t->candidate.train.steps);
+    }
+    checkpoint_leave(c);
+    if (g->trainer) {
+        kan_trainer_finish(g->trainer);
+        t->report = g->trainer->report;
+    }
+    kan_trainer_free(g->trainer);
+    g->trainer = NULL;
     return status;
 }
 
 kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, double seconds,
                           const volatile sig_atomic_t *stop, progress *show, trained *out,
                           kan_error *error) {
-    const double cpu = kan_clock_cpu(), wall = kan_clock_wall(), nan = (double)NAN;
+    const double nan = (double)NAN;
     *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
+    training g = begin_training(out, p->fit);
+    const bool resuming = show && checkpoint_resuming(show->checkpoint);
     candidate *own = &out->candidate;
     own->net.seed = own->mlp.seed = own->train.seed = seed;
     own->train.validation = p->validation;
     own->train.stop = stop;
     kan_status status = KAN_OK;
-    if (seconds > 0.0) status = count_steps(out, p, seconds, &own->train.steps, error);
+    if (seconds > 0.0 && !resuming) status = count_steps(out, p, seconds, &own->train.steps, error);
     /* a step may take many evaluations: optimizers without a schedule also stop by the clock */
     if (own->train.optimizer != KAN_ADAM) own->train.seconds = seconds;
     if (status == KAN_OK) status = make_model(out, p->fit, error);
-    if (status == KAN_OK) status = run(out, p->fit, SIZE_MAX, show, error);
+    if (status == KAN_OK) status = run(&g, SIZE_MAX, show, error);
     if (status == KAN_OK) status = problem_evaluate(p, out->model, p->held, &out->validation, error);
     if (status != KAN_OK) {
         trained_free(out);
@@ -218,8 +354,8 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
         own->train.seconds = 0.0;
     }
     out->parameters = kan_model_n_trainable(out->model);
-    out->seconds = kan_clock_cpu() - cpu;
-    out->wall_seconds = kan_clock_wall() - wall;
+    out->seconds = kan_clock_cpu() - g.cpu;
+    out->wall_seconds = kan_clock_wall() - g.wall;
     return status;
 }
 
@@ -246,8 +382,8 @@ static kan_status copy_model(trained *t, const trained *from, kan_error *error) 
 }
 
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error) {
-    const double cpu = kan_clock_cpu(), wall = kan_clock_wall();
     trained again = {.candidate = t->candidate};
+    training g = begin_training(&again, p->all);
     kan_train_options *train = &again.candidate.train;
     const size_t end = scale_steps(&t->candidate, p, t->report.best_step);
     train->validation = NULL;
@@ -255,11 +391,11 @@ kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_erro
     train->steps = scale_steps(&t->candidate, p, train->steps);
     kan_status status = train->optimizer == KAN_LM ? copy_model(&again, t, error)
                                                    : make_model(&again, p->all, error);
-    if (status == KAN_OK) status = run(&again, p->all, end, show, error);
+    if (status == KAN_OK) status = run(&g, end, show, error);
     t->report.steps += again.report.steps;
     t->report.evaluations += again.report.evaluations;
-    t->seconds += kan_clock_cpu() - cpu;
-    t->wall_seconds += kan_clock_wall() - wall;
+    t->seconds += kan_clock_cpu() - g.cpu;
+    t->wall_seconds += kan_clock_wall() - g.wall;
     if (status == KAN_OK && again.report.outcome != KAN_STOPPED) {
         trained_free(t);
         t->net = again.net, t->mlp = again.mlp, t->model = again.model;
@@ -272,5 +408,7 @@ kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_erro
 void trained_free(trained *t) {
     kan_net_free(t->net);
     kan_mlp_free(t->mlp);
+    free(t->record);
     t->net = NULL, t->mlp = NULL, t->model = NULL;
+    t->record = NULL, t->n_record = 0;
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/snapshot.h"
 #include "core/status.h"
 #include "kan/ladder.h"
 #include "kan/net.h"
@@ -38,6 +39,8 @@ typedef struct candidate {
     double grid_eps; /* KAN: share of the uniform grid in a moved one (kan/grid.h) */
     kan_ladder_config
         ladder; /* KAN with --effort; of its net the degree alone counts, that of the starts */
+    const kan_search_stage *replay; /* [n_replay] with --effort: the search to be repeated; borrowed */
+    size_t n_replay;
 } candidate;
 
 /* A data set made ready: scaled parts, and the scaler that undoes it. Owns all of it. */
@@ -72,6 +75,8 @@ typedef struct trained {
     double seconds, wall_seconds;
     size_t n_stages; /* 0 without --effort */
     trained_stage stages[TRAINED_MAX_STAGES];
+    size_t n_record;          /* all stages of the search; 0 without --effort        */
+    kan_search_stage *record; /* [n_record], owned; freed with the model             */
 } trained;
 
 const char *family_name(family f); /* "kan", "mlp" */
@@ -107,5 +112,12 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error);
 
 void trained_free(trained *t);
+
+/* A trained model or none, to a file and back; into a t whose candidate is the one that was trained, but for what
+ * trainings change in it, and whose pointers are the caller's. */
+void trained_snapshot(trained *t, kan_snapshot *s);
+
+/* Metrics, to a file and back. */
+void protocol_snapshot_metric(kan_metric *m, kan_snapshot *s, const char *name);
 
 #endif

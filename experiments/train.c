@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/parallel.h"
+#include "experiments/checkpoint.h"
 #include "experiments/command.h"
 #include "experiments/effort.h"
 #include "experiments/model_file.h"
@@ -28,7 +29,7 @@ static const options_command description = {
            "(fn:FORMULA, or one that kan data lists). The default model is a KAN with 5 nodes between "
            "inputs and outputs. A fifth of the training rows validates.",
     .takes = OPTIONS_TABLE | OPTIONS_TEST | OPTIONS_GENERATOR | OPTIONS_MODEL | OPTIONS_TRAINING |
-             OPTIONS_PENALTY | OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON,
+             OPTIONS_PENALTY | OPTIONS_THREADS | OPTIONS_CHECKPOINT | OPTIONS_OUTPUT | OPTIONS_JSON,
 };
 
 /* All that a training has and makes; zero at first. */
@@ -42,6 +43,10 @@ typedef struct job {
     problem best_p; /* its own, where every seed has new data  */
     json_t *runs;
     table table;
+    size_t k;    /* the seed that is trained with, counted from 0 */
+    double used; /* CPU seconds of those before                   */
+    checkpoint checkpoint;
+    kan_search_stage *replay; /* [c.n_replay] of --replay */
 } job;
 
 /* ---- before ------------------------------------------------------------------------------------- */
@@ -58,6 +63,9 @@ static int check_options(const options *o) {
     if (o->n_mlp > 0 && given) return complain(EXIT_USAGE, "--%s is for a KAN, not for --mlp", given);
     if (o->n_mlp == 0 && o->has_activation)
         return complain(EXIT_USAGE, "--activation is for --mlp, not for a KAN");
+    if (o->replay && !(o->effort > 0.0)) return complain(EXIT_USAGE, "--replay goes with --effort");
+    if (o->replay && o->seeds > 1)
+        return complain(EXIT_USAGE, "--replay repeats one search, not --seeds");
     const int status = recipe_check(o);
     if (status != 0) return status;
     return output_check(o->output) != 0 ? 1 : output_check(o->json);
@@ -97,6 +105,34 @@ static void free_steps(const options *o, candidate *c) {
     if (o->budget > 0.0 && o->steps == 0) c->train.steps = MOST;
 }
 
+/* The stages of a search from the record of a model. False where it has none, or not such. */
+static bool read_stages(const json_t *list, job *j) {
+    enum { N = KAN_SEARCH_REPLAY_NUMBERS };
+    const size_t n = json_array_size(list);
+    double *numbers = n > 0 ? calloc(n, N * sizeof *numbers) : NULL;
+    j->replay = n > 0 ? calloc(n, sizeof *j->replay) : NULL;
+    bool good = numbers && j->replay;
+    for (size_t k = 0; good && k < n * N; ++k) {
+        const json_t *number = json_array_get(json_array_get(list, k / N), k % N);
+        good = json_is_integer(number);
+        numbers[k] = (double)json_integer_value(number);
+    }
+    good = good && kan_search_replay_numbers(n, j->replay, numbers, true);
+    j->c.replay = j->replay, j->c.n_replay = n;
+    free(numbers);
+    return good;
+}
+
+static int load_replay(job *j) {
+    kan_error error;
+    model_file m;
+    if (!j->o.replay) return 0;
+    if (model_file_read(j->o.replay, &m, &error) != KAN_OK) return complain(1, "%s", error.message);
+    const bool good = read_stages(json_object_get(m.training, "search"), j);
+    model_file_free(&m);
+    return good ? 0 : complain(1, "%s: holds no search that could be repeated", j->o.replay);
+}
+
 static int prepare(job *j) {
     const options *o = &j->o;
     kan_error error;
@@ -109,6 +145,8 @@ static int prepare(job *j) {
                                             : NULL,
                              &j->c);
     free_steps(o, &j->c);
+    if (status == 0) status = load_replay(j);
+    if (status == 0) status = checkpoint_begin(&j->checkpoint, o);
     if (status == 0 && problem_make(j->s.train, o->data_seed, &j->p, &error) != KAN_OK)
         status = complain(1, "%s: %s", j->s.name, error.message);
     if (status == 0 && interrupted)
@@ -164,17 +202,58 @@ static void add_heading(job *j) {
     table_add(&j->table, "end");
 }
 
+/* What ends a training: with checkpoints only once the state is safe. */
+static const volatile sig_atomic_t *stop_of(const job *j) {
+    return j->checkpoint.path ? &j->checkpoint.stop : &interrupted;
+}
+
+/* The run of one seed: a first training, and then, of t, the second one. */
+typedef struct seed_run {
+    const job *j;
+    trained *t;
+    size_t checksum; /* of the data */
+    bool refits;
+} seed_run;
+
+static void snapshot_run(void *context, kan_snapshot *s) {
+    seed_run *r = context;
+    size_t checksum = r->checksum;
+    kan_snapshot_size(s, "data", &checksum, UINT32_MAX);
+    if (s->status == KAN_OK && checksum != r->checksum)
+        kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ECONFIG,
+                                             "the checkpoint of other data than %s", r->j->s.name));
+    kan_snapshot_flag(s, "refits", &r->refits);
+    if (r->refits) trained_snapshot(r->t, s);
+}
+
 /* One training and then again on all training rows, which costs 1.25 times as much; or, with --effort, a search.
  * After a second training that diverged the model is that of the first. KAN_ENOMEM, KAN_ENONFINITE. */
-static kan_status make_run(job *j, uint64_t seed, double seconds, progress *show, trained *t,
-                           kan_error *error) {
+static kan_status train_run(job *j, seed_run *r, uint64_t seed, double seconds, progress *show,
+                            kan_error *error) {
+    const volatile sig_atomic_t *stop = stop_of(j);
+    trained *t = r->t;
     if (j->o.effort > 0.0)
-        return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, &interrupted, show, t, error);
-    kan_status status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, &interrupted, show, t,
-                                       error);
-    if (status != KAN_OK || interrupted) return status;
+        return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, stop, show, t, error);
+    kan_status status = KAN_OK;
+    if (!r->refits) status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, stop, show, t, error);
+    if (status != KAN_OK || *stop) return status;
+    r->refits = true;
+    t->candidate.train.stop = stop;
     status = protocol_refit(t, &j->p, show, error);
     return status == KAN_ENONFINITE ? KAN_OK : status;
+}
+
+static kan_status make_run(job *j, uint64_t seed, double seconds, progress *show, trained *t,
+                           kan_error *error) {
+    *t = (trained){.candidate = j->c};
+    seed_run r = {.j = j, .t = t};
+    r.checksum = kan_dataset_checksum(j->s.train) ^ kan_dataset_checksum(j->s.test);
+    kan_status status = checkpoint_enter(&j->checkpoint, "run", snapshot_run, &r, error);
+    const bool loaded = status == KAN_OK;
+    if (loaded) status = train_run(j, &r, seed, seconds, show, error);
+    checkpoint_leave(&j->checkpoint);
+    if (status != KAN_OK) trained_free(t);
+    return status;
 }
 
 /* Keeps a run that is the best so far, with its data where these are its own; frees another. */
@@ -197,6 +276,7 @@ static kan_status train_once(job *j, uint64_t seed, double seconds, kan_error *e
     char what[64];
     snprintf(what, sizeof what, "%s, seed %llu", family_name(j->c.family), (unsigned long long)seed);
     progress_start(&show, what);
+    show.checkpoint = &j->checkpoint;
     kan_status status = make_run(j, seed, seconds, &show, &t, error);
     progress_end(&show);
     if (status != KAN_OK) return status;
@@ -226,37 +306,116 @@ static int renew_data(job *j, size_t k) {
     return complain(1, "%s: %s", j->s.name, error.message);
 }
 
+/* Rows of the table, as a text: a JSON list of its cells. */
+static void snapshot_table(table *to, kan_snapshot *s) {
+    json_t *cells = json_array();
+    for (size_t k = 0; k < to->n_cells && !s->loading; ++k)
+        (void)json_array_append_new(cells, json_string(to->cells[k]));
+    char *text = s->loading ? NULL : json_dumps(cells, JSON_COMPACT);
+    if (!s->loading && !text) kan_snapshot_fail(s, KAN_ENOMEM);
+    kan_snapshot_text(s, "table", &text);
+    if (s->loading && text) {
+        json_decref(cells);
+        cells = json_loads(text, 0, NULL);
+        if (json_array_size(cells) % to->n_columns != 0) kan_snapshot_refuse(s, "table");
+        for (size_t k = to->n_cells; s->status == KAN_OK && k < json_array_size(cells); ++k) {
+            const char *cell = json_string_value(json_array_get(cells, k));
+            table_add(to, "%s", cell ? cell : "");
+        }
+    }
+    free(text);
+    json_decref(cells);
+}
+
+/* What the seeds before the present one left. */
+static void snapshot_job(void *context, kan_snapshot *s) {
+    job *j = context;
+    char *runs = s->loading ? NULL : json_dumps(j->runs, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (!s->loading && !runs) kan_snapshot_fail(s, KAN_ENOMEM);
+    kan_snapshot_size(s, "seed", &j->k, 1000);
+    kan_snapshot_real(s, "used", &j->used);
+    kan_snapshot_text(s, "runs", &runs);
+    if (s->loading && runs) {
+        json_decref(j->runs);
+        j->runs = json_loads(runs, 0, NULL);
+        if (!json_is_array(j->runs)) kan_snapshot_refuse(s, "runs");
+    }
+    free(runs);
+    snapshot_table(&j->table, s);
+    if (s->loading) j->best = (trained){.candidate = j->c};
+    kan_snapshot_enter(s, "best");
+    trained_snapshot(&j->best, s);
+    kan_snapshot_leave(s);
+}
+
+/* After a checkpoint was loaded: the data that belong to the best model. */
+static int restore_best_data(job *j) {
+    if (!j->best.model || !has_new_data(j)) return 0;
+    const int status = renew_data(j, (size_t)(j->best.seed - j->o.seed));
+    j->best_p = j->p;
+    j->p = (problem){.fit = NULL};
+    return status != 0 ? status : renew_data(j, j->k);
+}
+
+/* The training of seed number j->k. */
+static int train_seed(job *j, size_t n) {
+    kan_error error;
+    const size_t n_runs = json_array_size(j->runs);
+    const uint64_t seed = j->o.seed + j->k;
+    const double left = j->o.budget - j->used;
+    const double seconds = j->o.budget > 0.0 ? (left > 1e-3 ? left : 1e-3) / (double)(n - j->k) : 0.0;
+    if (renew_data(j, j->k) != 0) return 1;
+    const kan_status status = train_once(j, seed, seconds, &error);
+    if (status == KAN_ENONFINITE && (j->k + 1 < n || j->best.model))
+        warn("seed %llu: %s", (unsigned long long)seed, error.message);
+    else if (status != KAN_OK)
+        return complain(1, "seed %llu: %s", (unsigned long long)seed, error.message);
+    if (json_array_size(j->runs) > n_runs)
+        j->used += json_real_value(json_object_get(json_array_get(j->runs, n_runs), "seconds"));
+    return 0;
+}
+
 static int train_all(job *j) {
     const size_t n = j->o.seeds > 0 ? j->o.seeds : 1;
     kan_error error;
-    double used = 0.0;
     add_heading(j);
-    for (size_t k = 0; k < n && !(interrupted && j->best.model); ++k) {
-        const uint64_t seed = j->o.seed + k;
-        const double left = j->o.budget - used;
-        const double seconds = j->o.budget > 0.0 ? (left > 1e-3 ? left : 1e-3) / (double)(n - k) : 0.0;
-        const size_t n_runs = json_array_size(j->runs);
-        if (renew_data(j, k) != 0) return 1;
-        const kan_status status = train_once(j, seed, seconds, &error);
-        if (status == KAN_ENONFINITE && (k + 1 < n || j->best.model))
-            warn("seed %llu: %s", (unsigned long long)seed, error.message);
-        else if (status != KAN_OK)
-            return complain(1, "seed %llu: %s", (unsigned long long)seed, error.message);
-        if (json_array_size(j->runs) > n_runs)
-            used += json_real_value(json_object_get(json_array_get(j->runs, n_runs), "seconds"));
-    }
-    return 0;
+    const bool entered = checkpoint_enter(&j->checkpoint, "job", snapshot_job, j, &error) == KAN_OK;
+    int status = entered ? restore_best_data(j) : complain(1, "%s", error.message);
+    for (; status == 0 && j->k < n && !(*stop_of(j) && j->best.model); ++j->k)
+        status = train_seed(j, n);
+    checkpoint_leave(&j->checkpoint);
+    return status;
 }
 
 /* ---- after -------------------------------------------------------------------------------------- */
 
+/* What --replay wants of a search: lists of five whole numbers. NULL when memory is short. */
+static json_t *search_record(const trained *t) {
+    enum { N = KAN_SEARCH_REPLAY_NUMBERS };
+    json_t *list = json_array();
+    for (size_t k = 0; k < t->n_record; ++k) {
+        double number[N];
+        json_t *stage = json_array();
+        kan_search_replay_numbers(1, &t->record[k], number, false);
+        for (size_t i = 0; i < N; ++i)
+            (void)json_array_append_new(stage, json_integer((json_int_t)number[i]));
+        if (json_array_append_new(list, stage) != 0) return NULL;
+    }
+    return list;
+}
+
 /* How the model came to be, for the model file. NULL when memory is short. */
 static json_t *training_record(const job *j) {
     const trained *t = &j->best;
-    return json_pack("{s:o, s:o, s:s, s:s}", "data", report_data(&j->s), "run",
-                     report_run(j->s.train->task, t), "optimizer",
-                     report_optimizer_name(j->c.train.optimizer), "outcome",
-                     outcome_name(t->report.outcome));
+    json_t *record = json_pack("{s:o, s:o, s:s, s:s}", "data", report_data(&j->s), "run",
+                               report_run(j->s.train->task, t), "optimizer",
+                               report_optimizer_name(j->c.train.optimizer), "outcome",
+                               outcome_name(t->report.outcome));
+    if (record && t->n_record > 0 && json_object_set_new(record, "search", search_record(t)) != 0) {
+        json_decref(record);
+        return NULL;
+    }
+    return record;
 }
 
 static int write_model(const job *j) {
@@ -311,6 +470,8 @@ int command_train(int argc, char **argv) {
     problem_free(&j->p);
     problem_free(&j->best_p);
     source_free(&j->s);
+    checkpoint_end(&j->checkpoint);
+    free(j->replay);
     json_decref(j->runs);
     json_decref(j->command);
     free(j);

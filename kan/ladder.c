@@ -41,6 +41,12 @@ static kan_model *copy(const kan_model *m) {
     return net ? kan_net_model(net) : NULL;
 }
 
+static kan_model *load(const void *self, const kan_file *file, kan_error *error) {
+    (void)self;
+    kan_net *net = kan_net_load(file, error);
+    return net ? kan_net_model(net) : NULL;
+}
+
 static void describe(const kan_model *m, size_t *n_cells, size_t *degree) {
     const kan_net_config *config = kan_net_get_config(m->self);
     *n_cells = config->n_cells;
@@ -173,6 +179,7 @@ static const kan_search_family family = {.start = start,
                                          .vary = vary,
                                          .refine = refine,
                                          .copy = copy,
+                                         .load = load,
                                          .settle = settle,
                                          .describe = describe,
                                          .release = release};

@@ -22,6 +22,12 @@ static kan_model *copy(const kan_model *m) {
     return c;
 }
 
+static kan_model *load(const void *self, const kan_file *file, kan_error *error) {
+    (void)self;
+    kan_mlp *mlp = kan_mlp_load(file, error);
+    return mlp ? kan_mlp_model(mlp) : NULL;
+}
+
 static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t generation,
                         const kan_dataset *d, kan_model **made, kan_error *error) {
     (void)generation, (void)d;
@@ -34,5 +40,6 @@ static kan_status start(const void *self, uint64_t seed, uint64_t number, size_t
     return KAN_OK;
 }
 
-static const kan_search_family family = {.start = start, .copy = copy, .release = release};
+static const kan_search_family family = {
+    .start = start, .copy = copy, .load = load, .release = release};
 const kan_search_family *const kan_restart_family = &family;

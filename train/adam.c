@@ -59,3 +59,9 @@ void kan_adam_step(kan_adam *adam, double rate, const double *grad, const uint8_
                               .decay = o->decay};
     KAN_KERNEL_GET(double, vector_kernel)->adam(&k, adam->n, grad, trainable, adam->m, adam->v, theta);
 }
+
+void kan_adam_snapshot(kan_adam *adam, kan_snapshot *s) {
+    kan_snapshot_size(s, "t", &adam->t, SIZE_MAX);
+    kan_snapshot_reals(s, "m", adam->n, adam->m);
+    kan_snapshot_reals(s, "v", adam->n, adam->v);
+}

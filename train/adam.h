@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/snapshot.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -36,6 +38,9 @@ void kan_adam_reset(kan_adam *adam); /* t = 0, moments zero */
 /* Moves theta [n] against grad [n]; entries with trainable[p] == 0 stay (trainable NULL: all move). */
 void kan_adam_step(kan_adam *adam, double rate, const double *grad, const uint8_t *trainable,
                    double *theta);
+
+/* The state, to go on from to the same bits (core/snapshot.h). */
+void kan_adam_snapshot(kan_adam *adam, kan_snapshot *s);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <zlib.h>
+
 #include "core/work.h"
 #include "train/csv.h"
 #include "train/idx.h"
@@ -391,4 +393,25 @@ kan_dataset *kan_dataset_load_schema(const kan_file *file, kan_error *error) {
         return d;
     kan_dataset_free(d);
     return NULL;
+}
+
+/* ---- checksum ----------------------------------------------------------------------------------- */
+
+static uLong add_names(uLong crc, char **names, size_t n) {
+    for (size_t j = 0; names && j < n; ++j)
+        crc = crc32_z(crc, (const unsigned char *)names[j], strlen(names[j]) + 1);
+    return crc;
+}
+
+uint32_t kan_dataset_checksum(const kan_dataset *d) {
+    const size_t sizes[] = {d->task, d->n, d->n_in, d->n_out}, width = kan_dataset_y_width(d);
+    uLong crc = crc32_z(0, (const void *)sizes, sizeof sizes);
+    if (d->x) crc = crc32_z(crc, (const void *)d->x, d->n * d->n_in * sizeof *d->x);
+    if (d->bytes) crc = crc32_z(crc, d->bytes, d->n * d->n_in);
+    if (d->y) crc = crc32_z(crc, (const void *)d->y, d->n * width * sizeof *d->y);
+    if (d->weight) crc = crc32_z(crc, (const void *)d->weight, d->n * sizeof *d->weight);
+    crc = add_names(crc, d->input_names, d->n_in);
+    crc = add_names(crc, d->target_names, width);
+    crc = add_names(crc, d->class_names, d->task == KAN_CLASSIFICATION ? d->n_out : 0);
+    return (uint32_t)crc;
 }

@@ -51,6 +51,9 @@ kan_dataset *kan_dataset_select(const kan_dataset *d, size_t n_rows, const size_
 void kan_dataset_batch(const kan_dataset *d, size_t first, size_t n_rows, const size_t *rows, double *x,
                        double *y, double *weight);
 
+/* CRC-32 of everything in a data set: task, sizes, values, weights, names. */
+uint32_t kan_dataset_checksum(const kan_dataset *d);
+
 /* How a table is to be read. Zero means the default in brackets. */
 typedef enum kan_task_choice {
     KAN_TASK_AUTO = 0,

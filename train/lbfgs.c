@@ -282,6 +282,22 @@ void kan_lbfgs_reset(kan_lbfgs *lbfgs) {
     lbfgs->started = 0;
 }
 
+void kan_lbfgs_snapshot(kan_lbfgs *lbfgs, kan_snapshot *s) {
+    kan_lbfgs *l = lbfgs;
+    const size_t history = l->options.history;
+    bool started = l->started != 0;
+    kan_snapshot_flag(s, "started", &started);
+    l->started = started;
+    kan_snapshot_size(s, "pairs", &l->pairs, history);
+    kan_snapshot_size(s, "next", &l->next, history - 1);
+    kan_snapshot_size(s, "evaluations", &l->evaluations, SIZE_MAX);
+    kan_snapshot_real(s, "f", &l->f);
+    kan_snapshot_reals(s, "g", l->n, l->g);
+    kan_snapshot_reals(s, "s", history * l->n, l->s);
+    kan_snapshot_reals(s, "y", history * l->n, l->y);
+    kan_snapshot_reals(s, "rho", history, l->rho);
+}
+
 static bool start(kan_lbfgs *l, kan_lbfgs_function *f, void *context, const double *x) {
     ++l->evaluations;
     l->f = f(context, x, l->g);

@@ -18,6 +18,7 @@
 
 #include <stddef.h>
 
+#include "core/snapshot.h"
 #include "core/status.h"
 
 #ifdef __cplusplus
@@ -65,6 +66,9 @@ void kan_lbfgs_free(kan_lbfgs *lbfgs);
 
 /* Forgets pairs, f and g: call it when x or the function was changed from outside. */
 void kan_lbfgs_reset(kan_lbfgs *lbfgs);
+
+/* The state between two steps, to go on from to the same bits (core/snapshot.h); x is the caller's. */
+void kan_lbfgs_snapshot(kan_lbfgs *lbfgs, kan_snapshot *s);
 
 /* One iteration: direction, line search, update of x [n] and the history. Allocates nothing. A line
  * search that has used its evaluations up takes the lowest point of sufficient decrease it has seen;

@@ -238,3 +238,15 @@ void kan_lm_reset(kan_lm *lm) {
     lm->lambda = lm->options.lambda;
     lm->nu = 2.0;
 }
+
+void kan_lm_snapshot(kan_lm *lm, kan_snapshot *s) {
+    bool started = lm->started != 0;
+    kan_snapshot_flag(s, "started", &started);
+    lm->started = started;
+    if (s->loading) lm->linearized = 0;
+    kan_snapshot_size(s, "evaluations", &lm->evaluations, SIZE_MAX);
+    kan_snapshot_size(s, "products", &lm->products, SIZE_MAX);
+    kan_snapshot_real(s, "f", &lm->f);
+    kan_snapshot_real(s, "lambda", &lm->lambda);
+    kan_snapshot_real(s, "nu", &lm->nu);
+}

@@ -33,6 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/snapshot.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -103,6 +105,10 @@ void kan_lm_free(kan_lm *lm);
 
 /* Forgets f, H and lambda: call it when x or the function was changed from outside. */
 void kan_lm_reset(kan_lm *lm);
+
+/* The state between two steps, to go on from to the same bits (core/snapshot.h); x is the caller's. H is not in it: it
+ * is known only after a step that found nothing better, and is then computed again. */
+void kan_lm_snapshot(kan_lm *lm, kan_snapshot *s);
 
 /* One iteration: H and g where they are not known, and trials until one is better. Allocates nothing. */
 kan_lm_outcome kan_lm_step(kan_lm *lm, const kan_lm_function *f, double *x);

@@ -77,6 +77,7 @@ static void drop_members(kan_search_state *t) {
 void kan_search_free(kan_search *s) {
     if (!s) return;
     kan_search_state *t = s->state;
+    kan_trainer_free(t->trainer);
     drop_members(t);
     search_release(t, &t->best);
     search_release(t, &t->final);
@@ -199,7 +200,7 @@ static kan_status step_start(kan_search *s, member *a, kan_error *error) {
 static kan_status step_rung(kan_search *s, member *a, kan_error *error) {
     kan_search_state *t = s->state;
     kan_status status = KAN_OK;
-    if (t->round > 0) status = climb(s, a, error);
+    if (t->round > 0 && !t->trainer) status = climb(s, a, error);
     if (status != KAN_OK || a->out) return status;
     status = search_train_member(s, a, t->options.rung_steps, search_rung_seconds(t), error);
     if (a->without_gain >= ROUNDS_WITHOUT_GAIN) a->out = true;
@@ -243,36 +244,44 @@ static kan_status end_round(kan_search *s, kan_error *error) {
     return KAN_OK;
 }
 
+/* The best model, or what it was before its training, and a trainer for it on all rows. */
+static kan_status begin_all(kan_search *s, bool anew, kan_error *error) {
+    kan_search_state *t = s->state;
+    const kan_search_stage *from = &s->stages[s->best];
+    const double left = t->options.seconds > 0.0
+                            ? fmax(t->options.seconds - (kan_clock_cpu() - t->began), 0.0)
+                            : INFINITY;
+    t->running = *from;
+    t->running.phase = KAN_SEARCH_ALL, t->running.parent = s->best;
+    t->final = t->family->copy(t->best);
+    if (!t->final) return kan_status_fail(error, KAN_ENOMEM, "search: out of memory");
+    if (anew) memcpy(t->final->theta, t->best_origin, t->final->n_params * sizeof *t->final->theta);
+    return search_begin_training(s, t->final, t->options.all, from->best_step, left, error);
+}
+
 /* The best model once more, on all rows. Where the clock cuts a training that began anew, the model stays
  * what it was. */
 static kan_status step_all(kan_search *s, kan_error *error) {
     kan_search_state *t = s->state;
     const kan_search_stage *from = &s->stages[s->best];
-    kan_search_stage stage = *from;
-    stage.phase = KAN_SEARCH_ALL, stage.parent = s->best;
     const size_t steps = from->best_step;
     const bool anew = from->outcome == KAN_PATIENCE;
-    const double left = t->options.seconds > 0.0
-                            ? fmax(t->options.seconds - (kan_clock_cpu() - t->began), 0.0)
-                            : INFINITY;
+    kan_status status = t->trainer ? KAN_OK : begin_all(s, anew, error);
+    if (status == KAN_OK) status = search_train(s, t->final, t->options.all, error);
     s->phase = KAN_SEARCH_DONE;
-    kan_model *m = t->family->copy(t->best);
-    if (!m) return kan_status_fail(error, KAN_ENOMEM, "search: out of memory");
-    if (anew) memcpy(m->theta, t->best_origin, m->n_params * sizeof *m->theta);
-    kan_status status = search_train(s, m, t->options.all, steps, left, &stage, error);
-    const bool cut = stage.steps < steps &&
-                     (stage.outcome == KAN_STEPS_USED || stage.outcome == KAN_STOPPED);
+    const kan_search_stage *stage = &t->running;
+    const bool cut = stage->steps < steps &&
+                     (stage->outcome == KAN_STEPS_USED || stage->outcome == KAN_STOPPED);
     if (status == KAN_ENONFINITE || (status == KAN_OK && anew && cut)) {
-        search_release(t, &m);
+        search_release(t, &t->final);
         return KAN_OK;
     }
-    if (status == KAN_OK) status = search_add_stage(s, &stage);
+    if (status == KAN_OK) status = search_add_stage(s, stage);
     if (status != KAN_OK) {
-        search_release(t, &m);
+        search_release(t, &t->final);
         return status;
     }
-    t->final = m;
-    s->model = m;
+    s->model = t->final;
     s->best = s->n_stages - 1;
     return KAN_OK;
 }

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "core/model.h"
+#include "core/snapshot.h"
 #include "core/status.h"
 #include "train/dataset.h"
 #include "train/trainer.h"
@@ -55,6 +56,9 @@ typedef struct kan_search_family {
     kan_status (*refine)(const void *self, const kan_model *m, const kan_dataset *d, kan_model **made,
                          kan_error *error);
     kan_model *(*copy)(const kan_model *m); /* NULL without memory */
+    /* A model from a file in which it was saved (kan_model_add_to); NULL and error. NULL: a search cannot be
+     * loaded. What `self` asks for beyond that is set anew. */
+    kan_model *(*load)(const void *self, const kan_file *file, kan_error *error);
     /* Adapts a model to data before it is trained on, where that is needed. May be NULL. */
     kan_status (*settle)(const void *self, kan_model *m, const kan_dataset *d, kan_error *error);
     /* Numbers that the record shows of a model: cells and degree of a KAN's grids. NULL: none. */
@@ -102,6 +106,10 @@ typedef struct kan_search_options {
         *replay; /* [n_replay] the record to be repeated, seconds then being ignored */
     size_t n_replay;
     const volatile sig_atomic_t *stop; /* ends the search in good order when it becomes non-zero   */
+    void (*between)(
+        void *context); /* called before every step of every training, where the search can be
+                                       saved  [NULL]                                              */
+    void *context;
 } kan_search_options;
 
 typedef struct kan_search_state kan_search_state; /* private */
@@ -129,6 +137,15 @@ kan_status kan_search_step(kan_search *s, kan_error *error);
 /* The best model: that of the last stage on all rows, or else that of stage `best`. The caller frees it as
  * the family does; NULL when there is none yet. The search can then only be looked at and freed. */
 kan_model *kan_search_take(kan_search *s);
+
+/* The whole search, also in the midst of a training (from `between`): loaded into a new one that was made with the same
+ * arguments it goes on to the same bits, the clock from where it was. */
+void kan_search_snapshot(kan_search *s, kan_snapshot *snapshot);
+
+/* What a replay needs of a record, 5 numbers a stage: phase, generation, start, variant, steps. To numbers, or, where
+ * `back`, from them; false where they are none. */
+enum { KAN_SEARCH_REPLAY_NUMBERS = 5 };
+bool kan_search_replay_numbers(size_t n, kan_search_stage *stages, double *numbers, bool back);
 
 /* Steps until done. NULL as above; where the search ended with *record not NULL, it receives the stages
  * [*n_stages], to be freed with free. */

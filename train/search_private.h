@@ -34,6 +34,11 @@ struct kan_search_state {
     double best_validation, best_cost; /* seconds of that stage */
     kan_model *final;                  /* best, trained on all rows */
     double began, generation_began;
+    kan_trainer *trainer;     /* of the stage that is being trained, or NULL; that stage so far ..   */
+    kan_search_stage running; /* .. of `final` in the phase of all rows, else of members[next]      */
+    size_t running_steps;     /* at most                                                            */
+    double running_seconds;
+    double running_began;
 };
 
 /* Frees *m as the family does; *m = NULL. */
@@ -53,13 +58,19 @@ double search_time_left(const kan_search_state *t);
 double search_start_seconds(const kan_search_state *t);
 double search_rung_seconds(const kan_search_state *t);
 
-/* Trains m on d for at most `steps` steps, or for those of the replay, and fills the stage. */
-kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, size_t steps, double seconds,
-                        kan_search_stage *stage, kan_error *error);
+/* A trainer for m on d, at most `steps` steps, or for those of the replay. */
+kan_status search_begin_training(kan_search *s, kan_model *m, const kan_dataset *d, size_t steps,
+                                 double seconds, kan_error *error);
+
+/* The stage that is running, of m on d, to its end. */
+kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, kan_error *error);
 kan_status search_add_stage(kan_search *s, const kan_search_stage *stage);
 
 /* A stage of one member, recorded, the best model kept. One that diverges is out. */
 kan_status search_train_member(kan_search *s, member *a, size_t steps, double seconds,
                                kan_error *error);
+
+/* The part of kan_search_snapshot that is the training in progress, but for the stage `running`. */
+void search_snapshot_training(kan_search *s, kan_snapshot *snapshot);
 
 #endif

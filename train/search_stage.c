@@ -80,35 +80,51 @@ static kan_status measure(const kan_model *m, const kan_dataset *d, double *valu
     return status;
 }
 
-/* Trains m on d for at most `steps` steps, or for those of the replay, and fills the stage. */
-kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, size_t steps, double seconds,
-                        kan_search_stage *stage, kan_error *error) {
-    kan_search_state *t = s->state;
-    const kan_search_stage *replay = search_next_in_replay(s);
+/* The trainer of the stage that is running, from running_steps and running_seconds. */
+static kan_status alloc_trainer(kan_search_state *t, kan_model *m, const kan_dataset *d,
+                                kan_error *error) {
     const bool validates = d == t->fit;
     kan_train_options o = t->options.train;
-    o.steps = replay ? replay->steps : steps;
+    o.steps = t->running_steps;
     o.evaluations = 0;
-    o.seconds = isfinite(seconds) ? fmax(seconds, 1e-6) : 0.0; /* 0 would mean no limit */
+    o.seconds = isfinite(t->running_seconds) ? fmax(t->running_seconds, 1e-6) : 0.0; /* 0: no limit */
     o.validation = validates ? t->validation : NULL;
     o.patience = validates ? t->options.patience : 0;
     o.stop = t->options.stop;
-    kan_trainer *trainer = kan_trainer_alloc(m, d, &o, error);
-    if (!trainer) return KAN_ENOMEM;
+    t->trainer = kan_trainer_alloc(m, d, &o, error);
+    return t->trainer ? KAN_OK : KAN_ENOMEM;
+}
+
+kan_status search_begin_training(kan_search *s, kan_model *m, const kan_dataset *d, size_t steps,
+                                 double seconds, kan_error *error) {
+    kan_search_state *t = s->state;
+    const kan_search_stage *replay = search_next_in_replay(s);
+    t->running_steps = replay ? replay->steps : steps;
+    t->running_seconds = seconds;
+    return alloc_trainer(t, m, d, error);
+}
+
+kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, kan_error *error) {
+    kan_search_state *t = s->state;
+    kan_search_stage *stage = &t->running;
+    const kan_report *report = &t->trainer->report;
     kan_status status = KAN_OK;
-    while (status == KAN_OK && trainer->report.outcome == KAN_RUNNING)
-        status = kan_trainer_step(trainer, error);
-    kan_trainer_finish(trainer);
-    stage->steps = trainer->report.steps;
-    stage->best_step = trainer->report.best_step;
-    stage->evaluations = trainer->report.evaluations;
-    stage->outcome = trainer->report.outcome;
-    kan_trainer_free(trainer);
+    while (status == KAN_OK && report->outcome == KAN_RUNNING) {
+        if (t->options.between) t->options.between(t->options.context);
+        status = kan_trainer_step(t->trainer, error);
+    }
+    kan_trainer_finish(t->trainer);
+    stage->steps = report->steps;
+    stage->best_step = report->best_step;
+    stage->evaluations = report->evaluations;
+    stage->outcome = report->outcome;
+    kan_trainer_free(t->trainer);
+    t->trainer = NULL;
     stage->parameters = kan_model_n_trainable(m);
     if (t->family->describe) t->family->describe(m, &stage->n_cells, &stage->degree);
     stage->validation = (double)NAN;
     if (status == KAN_OK) status = measure(m, d, &stage->train, error);
-    if (status == KAN_OK && validates) status = measure(m, t->validation, &stage->validation, error);
+    if (status == KAN_OK && d == t->fit) status = measure(m, t->validation, &stage->validation, error);
     stage->seconds = kan_clock_cpu() - t->began;
     return status;
 }
@@ -162,31 +178,69 @@ static void update_member(member *a, const kan_search_stage *stage, double step_
     a->ended = stage->outcome == KAN_CONVERGED || stage->outcome == KAN_STALLED;
 }
 
-/* A stage of one member. One that diverges is out. */
-kan_status search_train_member(kan_search *s, member *a, size_t steps, double seconds,
-                               kan_error *error) {
+/* Everything before the first step of a stage of one member. */
+static kan_status begin_stage(kan_search *s, member *a, size_t steps, double seconds,
+                              kan_error *error) {
     kan_search_state *t = s->state;
-    const double begin = kan_clock_cpu();
-    kan_search_stage stage = {.phase = s->phase,
-                              .generation = t->generation,
-                              .start = a->start,
-                              .variant = a->variant,
-                              .parent = a->stage};
+    t->running_began = kan_clock_cpu();
+    t->running = (kan_search_stage){.phase = s->phase,
+                                    .generation = t->generation,
+                                    .start = a->start,
+                                    .variant = a->variant,
+                                    .parent = a->stage};
     kan_status status = KAN_OK;
     if (t->family->settle) status = t->family->settle(t->self, a->model, t->fit, error);
     if (status == KAN_OK) status = keep_theta(a->model, &t->origin, &t->origin_size);
-    if (status == KAN_OK) status = search_train(s, a->model, t->fit, steps, seconds, &stage, error);
+    if (status == KAN_OK) status = search_begin_training(s, a->model, t->fit, steps, seconds, error);
+    return status;
+}
+
+/* A stage of one member, or the rest of it where its trainer was loaded. One that diverges is out. */
+kan_status search_train_member(kan_search *s, member *a, size_t steps, double seconds,
+                               kan_error *error) {
+    kan_search_state *t = s->state;
+    kan_search_stage *stage = &t->running;
+    kan_status status = t->trainer ? KAN_OK : begin_stage(s, a, steps, seconds, error);
+    if (status == KAN_OK) status = search_train(s, a->model, t->fit, error);
     if (status == KAN_ENONFINITE) {
         a->out = true;
         a->validation = INFINITY;
         return KAN_OK;
     }
-    if (status == KAN_OK) status = search_add_stage(s, &stage);
+    if (status == KAN_OK) status = search_add_stage(s, stage);
     if (status != KAN_OK) return status;
     a->stage = s->n_stages - 1;
     s->model = a->model;
-    const double cost = kan_clock_cpu() - begin;
-    update_member(a, &stage, cost / (double)stage.steps);
-    if (!(stage.validation < t->best_validation)) return KAN_OK;
-    return keep_best(s, a->model, stage.validation, cost);
+    const double cost = kan_clock_cpu() - t->running_began;
+    update_member(a, stage, cost / (double)stage->steps);
+    if (!(stage->validation < t->best_validation)) return KAN_OK;
+    return keep_best(s, a->model, stage->validation, cost);
+}
+
+/* ---- to a file and back ------------------------------------------------------------------------- */
+
+void search_snapshot_training(kan_search *s, kan_snapshot *snapshot) {
+    kan_search_state *t = s->state;
+    bool running = t->trainer != NULL;
+    const bool all = s->phase == KAN_SEARCH_ALL;
+    kan_model *m = all ? t->final : t->next < t->n_members ? t->members[t->next].model : NULL;
+    double used = kan_clock_cpu() - t->running_began;
+    kan_snapshot_flag(snapshot, "running", &running);
+    if (snapshot->status != KAN_OK || !running) return;
+    if (!m || (all && !t->options.all)) {
+        kan_snapshot_refuse(snapshot, "running");
+        return;
+    }
+    kan_snapshot_size(snapshot, "running_steps", &t->running_steps, SIZE_MAX);
+    kan_snapshot_real(snapshot, "running_seconds", &t->running_seconds);
+    kan_snapshot_real(snapshot, "running_used", &used);
+    if (snapshot->status != KAN_OK) return;
+    if (snapshot->loading) {
+        t->running_began = kan_clock_cpu() - used;
+        kan_snapshot_fail(snapshot,
+                          alloc_trainer(t, m, all ? t->options.all : t->fit, snapshot->error));
+    }
+    kan_snapshot_enter(snapshot, "trainer");
+    if (t->trainer) kan_trainer_snapshot(t->trainer, snapshot);
+    kan_snapshot_leave(snapshot);
 }

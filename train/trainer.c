@@ -362,6 +362,52 @@ void kan_trainer_finish(kan_trainer *trainer) {
         memcpy(t->model->theta, t->best, t->model->n_params * sizeof *t->best);
 }
 
+void kan_trainer_snapshot_report(kan_report *r, kan_snapshot *s) {
+    size_t outcome = r->outcome;
+    kan_snapshot_size(s, "steps", &r->steps, SIZE_MAX);
+    kan_snapshot_size(s, "evaluations", &r->evaluations, SIZE_MAX);
+    kan_snapshot_size(s, "best_step", &r->best_step, SIZE_MAX);
+    kan_snapshot_real(s, "loss", &r->loss);
+    kan_snapshot_real(s, "validation", &r->validation);
+    kan_snapshot_real(s, "best", &r->best);
+    kan_snapshot_real(s, "gradient_norm", &r->gradient_norm);
+    kan_snapshot_real(s, "seconds", &r->seconds);
+    kan_snapshot_real(s, "wall_seconds", &r->wall_seconds);
+    kan_snapshot_size(s, "outcome", &outcome, KAN_STOPPED);
+    r->outcome = (kan_outcome)outcome;
+}
+
+/* Order of the rows and generator of Adam. */
+static void snapshot_order(kan_trainer_state *t, kan_snapshot *s) {
+    const size_t n = t->data->n;
+    kan_snapshot_real(s, "epoch_loss", &t->epoch_loss);
+    kan_snapshot_bytes(s, "random", sizeof t->random.state, t->random.state);
+    kan_snapshot_bytes(s, "rows", n * sizeof *t->rows, t->rows);
+    for (size_t j = 0; s->loading && j < n; ++j)
+        if (t->rows[j] >= n) kan_snapshot_refuse(s, "rows");
+}
+
+void kan_trainer_snapshot(kan_trainer *trainer, kan_snapshot *s) {
+    kan_trainer_state *t = trainer->state;
+    const size_t n_params = t->model->n_params;
+    kan_trainer_snapshot_report(&trainer->report, s);
+    kan_snapshot_size(s, "length", &trainer->history_length, t->options.steps);
+    kan_snapshot_bytes(s, "history", trainer->history_length * sizeof *t->history, t->history);
+    kan_snapshot_size(s, "looks_without_gain", &t->looks_without_gain, SIZE_MAX);
+    kan_snapshot_reals(s, "best_theta", n_params, t->best);
+    if (t->theta) kan_snapshot_reals(s, "theta", n_params, t->theta);
+    if (t->adam) snapshot_order(t, s);
+    kan_snapshot_enter(s, "optimizer");
+    if (t->adam) kan_adam_snapshot(t->adam, s);
+    if (t->lbfgs) kan_lbfgs_snapshot(t->lbfgs, s);
+    if (t->lm) kan_lm_snapshot(t->lm, s);
+    kan_snapshot_leave(s);
+    if (!s->loading || s->status != KAN_OK) return;
+    if (trainer->report.steps != trainer->history_length) kan_snapshot_refuse(s, "steps");
+    t->cpu_start = kan_clock_cpu() - trainer->report.seconds;
+    t->wall_start = kan_clock_wall() - trainer->report.wall_seconds;
+}
+
 kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
                            kan_report *report, kan_error *error) {
     kan_error reason = {KAN_OK, ""};

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/model.h"
+#include "core/snapshot.h"
 #include "core/status.h"
 #include "train/dataset.h"
 #include "train/loss.h"
@@ -108,6 +109,12 @@ void kan_trainer_reset(kan_trainer *t);
 /* Puts the best parameters into the model: best on the validation rows, or, without these, the last
  * ones of Adam, and of L-BFGS and LM, whose loss never rises. */
 void kan_trainer_finish(kan_trainer *t);
+
+/* All that a trainer is between two steps but the model, whose parameters (and grids) are saved by whoever owns it:
+ * loaded into a trainer that was made with the same options on the same data and that model, training goes on to the same
+ * bits. The clocks go on from where they were. */
+void kan_trainer_snapshot(kan_trainer *t, kan_snapshot *s);
+void kan_trainer_snapshot_report(kan_report *report, kan_snapshot *s);
 
 /* alloc, step until done, finish, free; report may be NULL. */
 kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_train_options *options,
