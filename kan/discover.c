@@ -164,20 +164,8 @@ static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, k
  * is; nor one whose residuals can be predicted, which by chance they seem to be with that probability. */
 static const double as_good = 1.01, by_chance = 0.02;
 
-/* RMSE of e on the rows held back, its constants being fitted to the others; and its residuals on all rows, r [d->n]. */
-static kan_status look_closely(hunt *h, const kan_expression *e, double *unseen, double *r,
-                               kan_error *error) {
-    const size_t target = h->options.target;
-    double rmse;
-    *unseen = INFINITY;
-    kan_expression *copy = kan_expression_copy(e, error);
-    if (!copy) return error->status;
-    kan_status status = kan_polish_fit(copy, h->fit, h->names, target, &h->meter, &rmse, error);
-    if (status == KAN_OK) status = kan_polish_measure(copy, h->held, h->names, target, unseen, error);
-    if (status == KAN_OK) status = kan_polish_residuals(e, h->d, h->names, target, r, error);
-    kan_expression_free(copy);
-    return status == KAN_ENONFINITE ? KAN_OK : status;
-}
+/* Share of the spread of y below which errors are those of imitations (and of rounding), not of noise. */
+static const double least_noise = 1e-6;
 
 /* Ends the search where the best formula is all there is: BESIDE further forms gave no better one, no network is better
  * on rows that were held back, and what it leaves cannot be predicted. */
@@ -187,11 +175,15 @@ static kan_status settle(hunt *h, kan_error *error) {
     for (size_t j = 1; j < h->n_pool; ++j)
         if (description(h, &h->pool[j]) < description(h, best)) best = &h->pool[j];
     if (best->expression != h->leader) h->leader = best->expression, h->beside = 0;
-    if (h->beside < BESIDE || h->tested == h->leader) return KAN_OK;
+    if (h->beside < BESIDE || h->tested == h->leader || best->rmse < least_noise * h->spread)
+        return KAN_OK;
     h->tested = h->leader;
+    const size_t target = h->options.target;
     double unseen, probability = 0.0, *r = malloc(h->d->n * sizeof *r);
     if (!r) return kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
-    kan_status status = look_closely(h, h->leader, &unseen, r, error);
+    kan_status status = kan_polish_unseen(h->leader, h->fit, h->held, h->names, target, &h->meter,
+                                          &unseen, error);
+    if (status == KAN_OK) status = kan_polish_residuals(h->leader, h->d, h->names, target, r, error);
     if (status == KAN_OK && unseen <= as_good * h->best_form * h->held_spread)
         status = kan_smooth_test(h->d->n, h->d->n_in, h->d->x, r, &h->meter, &probability, error);
     h->settled = status == KAN_OK && probability > by_chance;
@@ -438,14 +430,12 @@ const char *kan_discover_end_name(kan_discover_end end) {
 }
 
 static kan_discover_end end_of(const hunt *h) {
+    static const kan_discover_end ends[] = {[KAN_METER_RUNNING] = KAN_DISCOVER_FORMS,
+                                            [KAN_METER_WORK] = KAN_DISCOVER_WORK,
+                                            [KAN_METER_CLOCK] = KAN_DISCOVER_CLOCK,
+                                            [KAN_METER_STOPPED] = KAN_DISCOVER_STOPPED};
     if (h->exact) return KAN_DISCOVER_EXACT;
-    if (h->settled) return KAN_DISCOVER_NOISE;
-    switch (h->meter.end) {
-    case KAN_METER_WORK: return KAN_DISCOVER_WORK;
-    case KAN_METER_CLOCK: return KAN_DISCOVER_CLOCK;
-    case KAN_METER_STOPPED: return KAN_DISCOVER_STOPPED;
-    default: return KAN_DISCOVER_FORMS;
-    }
+    return h->settled ? KAN_DISCOVER_NOISE : ends[h->meter.end];
 }
 
 kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,

@@ -227,3 +227,19 @@ kan_status kan_polish_formula(kan_expression **e, const kan_dataset *d, const ch
     if (status == KAN_OK) status = choose(&h, e, tidy(&h, *e, error), *rmse, error);
     return status == KAN_OK ? measure(&h, *e, rmse, error) : status;
 }
+
+kan_status kan_polish_unseen(const kan_expression *e, const kan_dataset *seen,
+                             const kan_dataset *unseen, const char *const *names, size_t target,
+                             kan_meter *meter, double *rmse, kan_error *error) {
+    kan_error why = {.status = KAN_OK};
+    kan_expression *copy = kan_expression_copy(e, &why);
+    kan_status status = copy ? kan_polish_fit(copy, seen, names, target, meter, rmse, &why)
+                             : why.status;
+    if (status == KAN_OK) status = kan_polish_measure(copy, unseen, names, target, rmse, &why);
+    kan_expression_free(copy);
+    if (status == KAN_ENONFINITE) {
+        *rmse = INFINITY;
+        return KAN_OK;
+    }
+    return status == KAN_OK ? KAN_OK : kan_status_fail(error, status, "%s", why.message);
+}

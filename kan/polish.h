@@ -20,6 +20,12 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* RMSE on the rows of `unseen` when the numbers of e are fitted to those of `seen`; e stays as it is. Infinite where that is
+ * not finite. KAN_ENOMEM. */
+kan_status kan_polish_unseen(const kan_expression *e, const kan_dataset *seen,
+                             const kan_dataset *unseen, const char *const *names, size_t target,
+                             kan_meter *meter, double *rmse, kan_error *error);
+
 /* r [n] = y - f(x). KAN_ENOMEM. */
 kan_status kan_polish_residuals(const kan_expression *e, const kan_dataset *d, const char *const *names,
                                 size_t target, double *r, kan_error *error);
