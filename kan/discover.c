@@ -160,9 +160,10 @@ static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, k
 
 /* ---- noise ------------------------------------------------------------------------------------------- */
 
-/* A formula that a flexible model beats by more than this share of its error on rows it has not seen is not all there
- * is; nor one whose residuals can be predicted, which by chance they seem to be with that probability. */
-static const double as_good = 1.01, by_chance = 0.02;
+/* A formula is not all there is whose residuals can be predicted, which by chance they seem to be with this probability;
+ * nor one that the best network beats on unseen rows by more than luck over sqrt(rows) of its error: some twenty networks were
+ * compared by these rows, and where they are off by a fifth of the noise, the luckiest gains about so much. */
+static const double by_chance = 0.02, luck = 0.5;
 
 /* Share of the spread of y below which errors are those of imitations (and of rounding), not of noise. */
 static const double least_noise = 1e-6;
@@ -179,6 +180,7 @@ static kan_status settle(hunt *h, kan_error *error) {
         return KAN_OK;
     h->tested = h->leader;
     const size_t target = h->options.target;
+    const double as_good = 1.0 + luck / sqrt((double)h->held->n);
     double unseen, probability = 0.0, *r = malloc(h->d->n * sizeof *r);
     if (!r) return kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
     kan_status status = kan_polish_unseen(h->leader, h->fit, h->held, h->names, target, &h->meter,
