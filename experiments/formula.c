@@ -17,6 +17,7 @@
 #include "experiments/report.h"
 #include "experiments/source.h"
 #include "kan/discover.h"
+#include "kan/polish.h"
 #include "symbolic/agree.h"
 
 static const options_command description = {
@@ -129,6 +130,21 @@ int formula_is_exact(const job *j, const kan_expression *e) {
     return asked && found.decided ? found.agree : -1;
 }
 
+/* Whether the formula becomes exact when its constants alone are fitted to rows without noise, as test rows of a
+ * generator are; -1 where there is no formula to compare with. */
+static int has_structure(const job *j, const kan_expression *e) {
+    if (!j->s.is_generator) return -1;
+    double rmse;
+    kan_error error;
+    kan_expression *copy = kan_expression_copy(e, &error);
+    if (!copy) return -1;
+    const kan_status status = kan_polish_fit(copy, j->s.test, (const char *const *)j->names, 0, NULL,
+                                             &rmse, &error);
+    const int exact = status == KAN_OK ? formula_is_exact(j, copy) : -1;
+    kan_expression_free(copy);
+    return exact == -1 && status == KAN_ENONFINITE ? 0 : exact;
+}
+
 json_t *formula_json(const kan_expression *e, kan_expression_form form) {
     char *text = kan_expression_print(e, form, NULL);
     json_t *value = text ? json_string(text) : NULL;
@@ -157,39 +173,65 @@ static json_t *report_pareto(const kan_discovery *found) {
     return list;
 }
 
+/* What ended the search, and what repeats it. */
+static void add_end(json_t *run, const kan_discovery *found) {
+    json_object_set_new(run, "ended", json_string(kan_discover_end_name(found->end)));
+    json_object_set_new(run, "work", json_integer((json_int_t)found->work));
+}
+
+static void print_end(const kan_discovery *found) {
+    if (found->end == KAN_DISCOVER_CLOCK)
+        printf("        the time was up; --work %llu repeats this search\n",
+               (unsigned long long)found->work);
+    if (found->end == KAN_DISCOVER_NOISE)
+        printf("        what the formula leaves of the rows is noise\n");
+}
+
+static kan_status report_nothing(job *j, uint64_t seed, const kan_discovery *found, double seconds,
+                                 kan_error *error) {
+    json_t *run = json_pack("{s:I, s:n, s:n, s:n, s:o, s:f}", "seed", (json_int_t)seed, "formula",
+                            "exact", "structure", "network_rmse", report_real(found->network),
+                            "seconds", seconds);
+    if (!run) return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    add_end(run, found);
+    json_array_append_new(j->runs, run);
+    printf("seed %llu: no formula; the best network has RMSE %.3g on the validation rows\n",
+           (unsigned long long)seed, found->network);
+    print_end(found);
+    return KAN_OK;
+}
+
 static kan_status report(job *j, uint64_t seed, const kan_discovery *found, double seconds,
                          kan_error *error) {
     const kan_formula *f = found->n > 0 ? &found->formulas[found->best] : NULL;
-    if (!f) {
-        json_array_append_new(j->runs, json_pack("{s:I, s:n, s:n, s:f, s:f}", "seed", (json_int_t)seed,
-                                                 "formula", "exact", "network_rmse", found->network,
-                                                 "seconds", seconds));
-        printf("seed %llu: no formula; the best network has RMSE %.3g on the validation rows\n",
-               (unsigned long long)seed, found->network);
-        return KAN_OK;
-    }
+    if (!f) return report_nothing(j, seed, found, seconds, error);
     double test, r2;
     measure(j, j->s.test, f->expression, &test, &r2);
-    const int exact = formula_is_exact(j, f->expression);
+    const int exact = formula_is_exact(j, f->expression), structure = has_structure(j, f->expression);
+    j->n_structure += structure == 1;
     j->n_known += exact >= 0;
     j->n_exact += exact == 1;
     json_t *run = json_pack(
-        "{s:I, s:o, s:o, s:o, s:o, s:{s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:f}", "seed",
+        "{s:I, s:o, s:o, s:o, s:o, s:{s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:f}", "seed",
         (json_int_t)seed, "formula", formula_json(f->expression, KAN_EXPRESSION_TEXT), "sympy",
         formula_json(f->expression, KAN_EXPRESSION_SYMPY), "latex",
         formula_json(f->expression, KAN_EXPRESSION_LATEX), "complexity", report_real(f->complexity),
         "train", "rmse", report_real(f->rmse), "test", "rmse", report_real(test), "r2", report_real(r2),
-        "exact", exact < 0 ? json_null() : json_boolean(exact), "network_rmse",
+        "exact", exact < 0 ? json_null() : json_boolean(exact), "structure",
+        structure < 0 ? json_null() : json_boolean(structure), "network_rmse",
         report_real(found->network), "pareto", report_pareto(found), "seconds", seconds);
     if (!run || json_array_append_new(j->runs, run) != 0)
         return kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    add_end(run, found);
     char *text = formula_text(j, f->expression, error);
     if (!text) return KAN_ENOMEM;
     printf("seed %llu  %s\n        test RMSE %.3g, R2 %.6g, complexity %g, %.1f s%s\n",
            (unsigned long long)seed, text, test, r2, f->complexity, seconds,
-           exact == 1   ? ", exact"
-           : exact == 0 ? ", not the formula of the data"
-                        : "");
+           exact == 1       ? ", exact"
+           : structure == 1 ? ", the structure of the formula of the data, not its constants"
+           : exact == 0     ? ", not the formula of the data"
+                            : "");
+    print_end(found);
     fflush(stdout);
     free(text);
     return KAN_OK;
@@ -222,13 +264,17 @@ static int run_seed(job *j, size_t k) {
     const uint64_t seed = j->o.seed + k;
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     progress_start(&p, what);
-    const kan_discover_options wanted = {
-        .seconds = j->o.budget, .seed = seed, .stop = &interrupted, .progress = show, .context = &p};
+    const kan_discover_options wanted = {.seconds = j->o.budget,
+                                         .work = j->o.work,
+                                         .seed = seed,
+                                         .stop = &interrupted,
+                                         .progress = show,
+                                         .context = &p};
     kan_discovery *found = kan_discover(j->s.train, (const char *const *)j->names, &wanted, &error);
     progress_end(&p);
     if (!found) return complain(1, "%s: %s", j->s.name, error.message);
     const kan_status status = report(j, seed, found, found->seconds, &error);
-    if (status == KAN_OK && j->o.seeds <= 1) print_pareto(found);
+    if (status == KAN_OK && j->o.seeds <= 1 && found->n > 0) print_pareto(found);
     kan_discovery_free(found);
     return status == KAN_OK ? 0 : complain(1, "%s", error.message);
 }
@@ -254,7 +300,9 @@ static int run_all(job *j) {
         status = load(j, k);
         if (status == 0) status = run_seed(j, k);
     }
-    if (status == 0 && j->n_known > 1) printf("exact in %zu of %zu\n", j->n_exact, j->n_known);
+    if (status == 0 && j->n_known > 1)
+        printf("exact in %zu of %zu, the right structure in %zu\n", j->n_exact, j->n_known,
+               j->n_structure);
     return status;
 }
 

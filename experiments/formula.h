@@ -14,8 +14,9 @@
 
 typedef struct formula_job {
     options o;
-    source s;     /* of a network: train has the rows that it is looked at, test is NULL */
-    char **names; /* [n_names] of the inputs, as formulas can have them */
+    source s;           /* of a network: train has the rows that it is looked at, test is NULL */
+    char **names;       /* [n_names] of the inputs, as formulas can have them */
+    size_t n_structure; /* seeds whose formula has the right structure */
     size_t n_names;
     double *values; /* [n_names] scratch of formula_value */
     json_t *runs;

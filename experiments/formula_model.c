@@ -372,7 +372,7 @@ static int run_output(reading *r, size_t o) {
     worth w = {.worst = 0.0};
     kan_status status = kan_polish_measure(e, d, names, o, &w.rmse, &error);
     if (status == KAN_OK && isfinite(w.rmse))
-        status = kan_polish_formula(&e, d, names, o, &w.rmse, &error);
+        status = kan_polish_formula(&e, d, names, o, NULL, &w.rmse, &error);
     int result = 0;
     if (status == KAN_OK) {
         compare_with_net(r, o, e, &w);

@@ -64,7 +64,7 @@ typedef struct options {
 
     bool has_optimizer;
     kan_optimizer optimizer;
-    size_t steps, batch, seeds, threads;
+    size_t steps, batch, seeds, threads, work;
     double budget, effort, rate, decay, roughness;
     bool has_decay, has_roughness;
     double lamb;     /* weight of the penalty reg      */
@@ -106,7 +106,7 @@ enum {
     OPTIONS_PENALTY =
         2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
     OPTIONS_SEARCH = 4096,     /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 8192,    /* --latex --sympy, and --c                                         */
+    OPTIONS_FORMULA = 8192,    /* --latex --sympy --work, and --c                                  */
     OPTIONS_CHECKPOINT = 16384 /* --checkpoint --every --resume                                 */
 };
 

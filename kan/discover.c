@@ -11,6 +11,7 @@
 #include "kan/inputs.h"
 #include "kan/polish.h"
 #include "kan/reading.h"
+#include "train/smooth.h"
 
 enum {
     LEAST_ROWS = 20,
@@ -21,7 +22,8 @@ enum {
     BEST_HEADS = 3,   /* with more than one product */
     SCREEN_HEADS = 5, /* of pairs */
     BEAM = 3,
-    MOST_PAIRS = 4 /* one after the other */
+    MOST_PAIRS = 4, /* one after the other */
+    BESIDE = 4      /* forms without a better formula, before the best one may be called all there is */
 };
 
 /* The share of the spread of y that a form may miss at most to be read. */
@@ -40,15 +42,19 @@ typedef struct hunt {
     kan_formula pool[MOST_FORMULAS];
     size_t n_pool;
     double best_form; /* smallest error of a form so far, over the spread */
-    bool exact;
+    bool exact, settled;
+    kan_meter meter;
+    double held_spread;                /* of y on the rows held back */
+    const kan_expression *tested;      /* the formula whose residuals were looked at last */
+    const kan_expression *leader;      /* the best formula, */
+    size_t beside;                     /* and how many forms were fitted since it was found */
     inputs *given;                     /* the inputs as they are */
     const kan_head *heads[MOST_HEADS]; /* [n_heads] that fit y */
     size_t n_heads;
 } hunt;
 
-static bool is_over(const hunt *h) {
-    return h->exact || (h->options.stop && *h->options.stop) ||
-           kan_clock_cpu() - h->began > h->options.seconds;
+static bool is_over(hunt *h) {
+    return h->exact || h->settled || kan_meter_is_over(&h->meter);
 }
 
 /* n log(rmse^2) + complexity log(n), rmse not below rounding: what a formula is chosen by. */
@@ -75,7 +81,7 @@ static void keep(hunt *h, const kan_formula *f) {
 /* ---- readings ------------------------------------------------------------------------------------- */
 
 /* The formula of a choice, its constants fitted to all rows; *made = NULL where it cannot be (not finite). */
-static kan_status try_choice(const hunt *h, const inputs *v, const reading *r, const size_t *choice,
+static kan_status try_choice(hunt *h, const inputs *v, const reading *r, const size_t *choice,
                              kan_expression **made, double *rmse, kan_error *error) {
     *made = NULL, *rmse = INFINITY;
     char *text = reading_formula(r, choice, (const char *const *)v->names);
@@ -83,7 +89,8 @@ static kan_status try_choice(const hunt *h, const inputs *v, const reading *r, c
     kan_expression *e = kan_expression_parse_with(text, h->d->n_in, h->names, error);
     free(text);
     if (!e) return error->status;
-    const kan_status status = kan_polish_fit(e, h->d, h->names, h->options.target, rmse, error);
+    const kan_status status = kan_polish_fit(e, h->d, h->names, h->options.target, &h->meter, rmse,
+                                             error);
     if (status == KAN_OK) {
         *made = e;
         return KAN_OK;
@@ -122,9 +129,10 @@ static kan_status improve(hunt *h, const inputs *v, const reading *r, size_t *ch
 }
 
 /* The constants of f->expression at values with a name, and what the formula is worth. */
-static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
+static kan_status polish(hunt *h, kan_formula *f, kan_error *error) {
     const size_t target = h->options.target;
-    kan_status status = kan_polish_formula(&f->expression, h->d, h->names, target, &f->rmse, error);
+    kan_status status = kan_polish_formula(&f->expression, h->d, h->names, target, &h->meter, &f->rmse,
+                                           error);
     if (status == KAN_OK)
         status = kan_polish_measure(f->expression, h->held, h->names, target, &f->validation, error);
     f->complexity = kan_expression_complexity(f->expression);
@@ -133,7 +141,7 @@ static kan_status polish(const hunt *h, kan_formula *f, kan_error *error) {
 }
 
 static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, kan_error *error) {
-    reading *r = reading_alloc(fit, v->all->n, v->all->x, h->began + h->options.seconds, error);
+    reading *r = reading_alloc(fit, v->all->n, v->all->x, &h->meter, error);
     size_t *choice = r ? calloc(r->n_parts, sizeof *choice) : NULL;
     kan_expression *e = NULL;
     double rmse = INFINITY;
@@ -150,22 +158,55 @@ static kan_status read_form(hunt *h, const inputs *v, const kan_form_fit *fit, k
     return status;
 }
 
+/* ---- noise ------------------------------------------------------------------------------------------- */
+
+/* A formula is not all there is whose residuals can be predicted, which by chance they seem to be with this probability;
+ * nor one that the best network beats on unseen rows by more than luck over sqrt(rows) of its error: some twenty networks were
+ * compared by these rows, and where they are off by a fifth of the noise, the luckiest gains about so much. */
+static const double by_chance = 0.02, luck = 0.5;
+
+/* Share of the spread of y below which errors are those of imitations (and of rounding), not of noise. */
+static const double least_noise = 1e-6;
+
+/* Ends the search where the best formula is all there is: BESIDE further forms gave no better one, no network is better
+ * on rows that were held back, and what it leaves cannot be predicted. */
+static kan_status settle(hunt *h, kan_error *error) {
+    if (h->n_pool == 0 || is_over(h)) return KAN_OK;
+    const kan_formula *best = &h->pool[0];
+    for (size_t j = 1; j < h->n_pool; ++j)
+        if (description(h, &h->pool[j]) < description(h, best)) best = &h->pool[j];
+    if (best->expression != h->leader) h->leader = best->expression, h->beside = 0;
+    if (h->beside < BESIDE || h->tested == h->leader || best->rmse < least_noise * h->spread)
+        return KAN_OK;
+    h->tested = h->leader;
+    const size_t target = h->options.target;
+    const double as_good = 1.0 + luck / sqrt((double)h->held->n);
+    double unseen, probability = 0.0, *r = malloc(h->d->n * sizeof *r);
+    if (!r) return kan_status_fail(error, KAN_ENOMEM, "discover: out of memory");
+    kan_status status = kan_polish_unseen(h->leader, h->fit, h->held, h->names, target, &h->meter,
+                                          &unseen, error);
+    if (status == KAN_OK) status = kan_polish_residuals(h->leader, h->d, h->names, target, r, error);
+    if (status == KAN_OK && unseen <= as_good * h->best_form * h->held_spread)
+        status = kan_smooth_test(h->d->n, h->d->n_in, h->d->x, r, &h->meter, &probability, error);
+    h->settled = status == KAN_OK && probability > by_chance;
+    free(r);
+    return status;
+}
+
 /* ---- forms ------------------------------------------------------------------------------------------- */
 
 /* Fits a form; *made = NULL where that failed for the form alone. */
 static kan_status fit_form(hunt *h, inputs *v, const kan_form *form, bool quick, kan_form_fit **made,
                            kan_error *error) {
-    const double left = h->options.seconds - (kan_clock_cpu() - h->began);
-    const double most = form->products == 0 ? 1.0 : 1.5 * (double)form->products;
-    const kan_form_options options = {.seconds = fmax(0.05, fmin(left, most)),
-                                      .seed = h->options.seed,
-                                      .quick = quick,
-                                      .stop = h->options.stop};
+    const double most = form->products == 0 ? 1.0 : 1.5 * (double)form->products; /* counted */
+    const kan_form_options options = {
+        .seconds = most, .seed = h->options.seed, .quick = quick, .meter = &h->meter};
     kan_error why = {.status = KAN_OK};
     *made = kan_form_train(form, v->fit, v->held, h->options.target, &options, &why);
     if (!*made && why.status != KAN_ENONFINITE)
         return kan_status_fail(error, why.status, "%s", why.message);
     if (!*made) return KAN_OK;
+    if (!quick) ++h->beside;
     h->best_form = fmin(h->best_form, (*made)->error);
     v->error = fmin(v->error, (*made)->error);
     if (h->options.progress) h->options.progress(h->options.context, form->head->name, (*made)->error);
@@ -195,7 +236,7 @@ static kan_status try_sums(hunt *h, inputs *v, kan_error *error) {
         fits[best] = NULL;
     }
     for (size_t j = 0; j < h->n_heads; ++j) kan_form_free(fits[j]);
-    return status;
+    return status == KAN_OK && v != h->given ? settle(h, error) : status;
 }
 
 /* One form, read where it is promising; *reached, unless NULL, becomes its error. */
@@ -206,7 +247,7 @@ static kan_status try_form(hunt *h, inputs *v, const kan_form *form, double *rea
     if (fit && reached) *reached = fit->error;
     if (fit && !is_over(h) && is_promising(h, fit)) status = read_form(h, v, fit, error);
     kan_form_free(fit);
-    return status;
+    return status == KAN_OK ? settle(h, error) : status;
 }
 
 /* One product under every head, and the outer form; reached [n_heads] of the former. */
@@ -273,15 +314,19 @@ static kan_status screen(hunt *h, inputs *v, kan_error *error) {
     return status;
 }
 
+/* Counted seconds that the pairs of one member may take. */
+static const double most_screening = 10.0;
+
 /* All pairs of one member that make its sums better. */
-static kan_status screen_pairs(hunt *h, const inputs *v, double until, beam *b, kan_error *error) {
+static kan_status screen_pairs(hunt *h, const inputs *v, beam *b, kan_error *error) {
     const size_t n_in = v->all->n_in;
+    const double until = kan_meter_seconds(&h->meter) + most_screening;
     kan_status status = KAN_OK;
     for (size_t at = 0; at < n_in * n_in * N_PAIRS && status == KAN_OK; ++at) {
         const pair_kind kind = (pair_kind)(at / (n_in * n_in));
         const size_t i = at / n_in % n_in, j = at % n_in;
         if (i == j || (kind == PAIR_MINUS && i > j)) continue;
-        if (is_over(h) || kan_clock_cpu() - h->began > until) break;
+        if (is_over(h) || kan_meter_seconds(&h->meter) > until) break;
         inputs *made;
         status = inputs_combine(v, i, j, kind, &made, error);
         if (status != KAN_OK || !made) continue;
@@ -300,10 +345,8 @@ static kan_status try_pairs(hunt *h, kan_error *error) {
     kan_status status = screen(h, h->given, error);
     for (size_t depth = 0; depth < MOST_PAIRS && status == KAN_OK && !is_over(h); ++depth) {
         beam next = {.n = 0};
-        const double left = h->options.seconds - (kan_clock_cpu() - h->began);
         for (size_t m = 0; m < (depth == 0 ? 1 : now.n) && status == KAN_OK; ++m)
-            status = screen_pairs(h, depth == 0 ? h->given : now.member[m],
-                                  kan_clock_cpu() - h->began + left / 4.0, &next, error);
+            status = screen_pairs(h, depth == 0 ? h->given : now.member[m], &next, error);
         for (size_t m = 0; m < now.n; ++m) inputs_free(now.member[m]);
         now = next;
         for (size_t m = 0; m < now.n && status == KAN_OK && !is_over(h); ++m) {
@@ -325,8 +368,8 @@ static kan_status try_all(hunt *h, kan_error *error) {
     kan_status status = try_sums(h, h->given, error);
     if (h->d->n_in < 2) return status;
     if (status == KAN_OK) status = try_products(h, h->given, reached, error);
-    if (status == KAN_OK) status = try_more_products(h, reached, error);
     if (status == KAN_OK && !is_over(h)) status = try_pairs(h, error);
+    if (status == KAN_OK) status = try_more_products(h, reached, error);
     return status;
 }
 
@@ -356,6 +399,7 @@ static kan_status prepare(hunt *h, kan_error *error) {
     for (size_t s = 0; s < d->n; ++s) squares += (h->y[s] - mean) * (h->y[s] - mean);
     h->spread = sqrt(squares / (double)d->n);
     h->rounding = kan_polish_rounding(d, h->options.target);
+    h->held_spread = kan_polish_rounding(h->held, h->options.target) / h->rounding * h->spread;
     return KAN_OK;
 }
 
@@ -382,6 +426,20 @@ static void sort_out(hunt *h, kan_discovery *f) {
     h->n_pool = 0;
 }
 
+const char *kan_discover_end_name(kan_discover_end end) {
+    static const char *const names[] = {"forms", "exact", "noise", "work", "clock", "stopped"};
+    return (size_t)end < sizeof names / sizeof *names ? names[end] : NULL;
+}
+
+static kan_discover_end end_of(const hunt *h) {
+    static const kan_discover_end ends[] = {[KAN_METER_RUNNING] = KAN_DISCOVER_FORMS,
+                                            [KAN_METER_WORK] = KAN_DISCOVER_WORK,
+                                            [KAN_METER_CLOCK] = KAN_DISCOVER_CLOCK,
+                                            [KAN_METER_STOPPED] = KAN_DISCOVER_STOPPED};
+    if (h->exact) return KAN_DISCOVER_EXACT;
+    return h->settled ? KAN_DISCOVER_NOISE : ends[h->meter.end];
+}
+
 kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,
                             const kan_discover_options *options, kan_error *error) {
     if (d->n < LEAST_ROWS) {
@@ -395,7 +453,9 @@ kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,
     if (status == KAN_OK) {
         *h = (hunt){.d = d, .names = names, .began = kan_clock_cpu(), .best_form = INFINITY};
         if (options) h->options = *options;
-        if (h->options.seconds == 0.0) h->options.seconds = 60.0;
+        if (h->options.seconds == 0.0 && h->options.work == 0) h->options.seconds = 60.0;
+        h->meter = (kan_meter){.most = h->options.work, .stop = h->options.stop};
+        if (h->options.work == 0) h->meter.until = h->began + h->options.seconds;
         if (h->options.most_products == 0) h->options.most_products = 2;
         f->formulas = calloc(MOST_FORMULAS, sizeof *f->formulas);
         status = f->formulas ? prepare(h, &why)
@@ -406,6 +466,8 @@ kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,
         sort_out(h, f);
         f->network = h->best_form * h->spread;
         f->seconds = kan_clock_cpu() - h->began;
+        f->work = h->meter.work;
+        f->end = end_of(h);
     } else {
         kan_status_fail(error, why.status, "%s", why.message);
         kan_discovery_free(f);

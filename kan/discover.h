@@ -7,7 +7,9 @@
  * smaller, that one is taken. Of a formula that is exact to rounding, or as good as the noise allows, constants are then
  * put to 0, 1 and other numbers with a name, one after the other, as long as the error stays what it was.
  *
- * The search ends with the first formula that is exact to rounding, or when it has no more forms, or with the time.
+ * The search ends with the first formula that is exact to rounding, or that leaves nothing but noise (docs/formulas.md has
+ * the rule), or when it has no more forms, or with the time. What it does follows from data, options, seed and the
+ * work counted (core/meter.h): a search that the clock ended is repeated to the bit by its count as the limit.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_KAN_DISCOVER_H
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/meter.h"
 #include "core/status.h"
 #include "symbolic/expression.h"
 #include "train/dataset.h"
@@ -37,7 +40,8 @@ typedef struct kan_formula {
 
 /* Every zero means the default in brackets. */
 typedef struct kan_discover_options {
-    double seconds;                    /* CPU seconds [60] */
+    double seconds;                    /* CPU seconds [60; none where work is given] */
+    uint64_t work;                     /* ends the search at that count [no limit] */
     uint64_t seed;                     /* of starts, and of the rows for validation */
     size_t target;                     /* column of y */
     size_t most_products;              /* [2] */
@@ -46,6 +50,18 @@ typedef struct kan_discover_options {
     void *context;
 } kan_discover_options;
 
+typedef enum kan_discover_end {
+    KAN_DISCOVER_FORMS = 0, /* there were no more forms                          */
+    KAN_DISCOVER_EXACT,     /* a formula is exact to rounding                    */
+    KAN_DISCOVER_NOISE,     /* what the best formula leaves is noise             */
+    KAN_DISCOVER_WORK,      /* options->work was reached                         */
+    KAN_DISCOVER_CLOCK,     /* the seconds were used up                          */
+    KAN_DISCOVER_STOPPED    /* *stop was set                                     */
+} kan_discover_end;
+
+/* "forms", "exact", "noise", "work", "clock", "stopped" */
+const char *kan_discover_end_name(kan_discover_end end);
+
 /* The formulas found that no other one beats in complexity and error at once, the simplest first. */
 typedef struct kan_discovery {
     kan_formula *formulas;
@@ -53,6 +69,8 @@ typedef struct kan_discovery {
     size_t best;    /* the best trade-off: the smallest n log(rmse^2) + complexity log(n) */
     double network; /* RMSE of the best network on the validation rows */
     double seconds;
+    uint64_t work; /* counted */
+    kan_discover_end end;
 } kan_discovery;
 
 /* Of the rows of d, regression without bytes; names [n_in] of its inputs, which kan_expression_parse_with can take. NULL:

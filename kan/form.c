@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/work.h"
 #include "kan/ladder.h"
 #include "train/trainer.h"
@@ -167,15 +166,16 @@ static kan_status search(kan_form_fit *f, const kan_dataset *fit, const kan_data
                          const kan_form_options *o, kan_error *error) {
     const kan_ladder_config ladder = ladder_of(&f->form, f->n_in, o->quick);
     const bool linear = f->form.kind == KAN_FORM_SUM && f->form.products == 0;
-    const kan_search_options options = {.train = {.optimizer = KAN_LM, .penalty = roughness},
-                                        .starts = linear      ? 1
-                                                  : o->starts ? o->starts
-                                                              : 8,
-                                        .survivors = linear ? 1 : 2,
-                                        .generations = 1,
-                                        .seconds = o->seconds,
-                                        .seed = o->seed,
-                                        .stop = o->stop};
+    const kan_search_options options = {
+        .train = {.optimizer = KAN_LM, .penalty = roughness, .meter = o->meter},
+        .starts = linear      ? 1
+                  : o->starts ? o->starts
+                              : 8,
+        .survivors = linear ? 1 : 2,
+        .generations = 1,
+        .seconds = o->seconds,
+        .seed = o->seed,
+        .stop = o->stop};
     kan_model *m = kan_search_fit(kan_ladder_family, &ladder, fit, validation, &options, NULL, NULL,
                                   error);
     if (!m) return error ? error->status : KAN_ENONFINITE;
@@ -186,7 +186,7 @@ static kan_status search(kan_form_fit *f, const kan_dataset *fit, const kan_data
 kan_form_fit *kan_form_train(const kan_form *form, const kan_dataset *fit,
                              const kan_dataset *validation, size_t target,
                              const kan_form_options *options, kan_error *error) {
-    const double began = kan_clock_cpu();
+    const double began = kan_meter_seconds(options->meter);
     kan_error why = {.status = KAN_ENOMEM, .message = "form: out of memory"};
     kan_form_fit *f = calloc(1, sizeof *f);
     kan_dataset *a = NULL, *b = NULL;
@@ -208,7 +208,7 @@ kan_form_fit *kan_form_train(const kan_form *form, const kan_dataset *fit,
         kan_form_free(f);
         return NULL;
     }
-    f->seconds = kan_clock_cpu() - began;
+    f->seconds = kan_meter_seconds(options->meter) - began;
     return f;
 }
 

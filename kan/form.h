@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/meter.h"
 #include "core/status.h"
 #include "kan/net.h"
 #include "train/dataset.h"
@@ -61,15 +62,16 @@ typedef struct kan_form_fit {
     double
         error; /* RMSE of y on the validation rows over the standard deviation of y; infinite where not finite */
     double error_z; /* the same of z */
-    double seconds; /* CPU seconds that it took */
+    double seconds; /* CPU seconds that it took, or counted ones */
 } kan_form_fit;
 
 typedef struct kan_form_options {
-    double seconds; /* CPU seconds at most; 0: no clock */
+    double seconds; /* CPU seconds at most, counted ones with a meter; 0: no limit */
     uint64_t seed;
     size_t starts;                     /* random starts [8; 1 for a sum without products]  */
     bool quick;                        /* one coarse grid of cubic splines: to compare, not to read */
     const volatile sig_atomic_t *stop; /* or NULL */
+    kan_meter *meter; /* counts the work, and ends the fit where it is when it is over; or NULL */
 } kan_form_options;
 
 /* Fits the form to column `target` of the rows of `fit`, regression without bytes, stopping by those of `validation`.

@@ -36,24 +36,28 @@ static double *columns(const rows *h, const kan_expression *e) {
     return x;
 }
 
-/* RMSE on rows; infinite where the formula is not finite. KAN_ENOMEM. */
-static kan_status measure(const rows *h, const kan_expression *e, double *rmse, kan_error *error) {
+/* r [n] = y - f(x). KAN_ENOMEM. */
+static kan_status residuals(const rows *h, const kan_expression *e, double *r, kan_error *error) {
     const kan_dataset *d = h->d;
-    double *x = columns(h, e), *y = malloc(d->n * sizeof *y), sum = 0.0;
-    double *work = malloc((kan_expression_work_size(e) + 1) * sizeof *work);
-    if (x && y && work) {
-        kan_expression_eval_rows(e, d->n, x, y, work);
-        for (size_t s = 0; s < d->n; ++s) {
-            const double off = y[s] - d->y[s * d->n_out + h->target];
-            sum += off * off;
-        }
-        *rmse = isfinite(sum) ? sqrt(sum / (double)d->n) : INFINITY;
-    }
-    const bool good = x && y && work;
+    double *x = columns(h, e), *work = malloc((kan_expression_work_size(e) + 1) * sizeof *work);
+    const bool good = x && work;
+    if (good) kan_expression_eval_rows(e, d->n, x, r, work);
+    for (size_t s = 0; good && s < d->n; ++s) r[s] = d->y[s * d->n_out + h->target] - r[s];
     free(work);
     free(x);
-    free(y);
     return good ? KAN_OK : kan_status_fail(error, KAN_ENOMEM, "formula: out of memory");
+}
+
+/* RMSE on rows; infinite where the formula is not finite. KAN_ENOMEM. */
+static kan_status measure(const rows *h, const kan_expression *e, double *rmse, kan_error *error) {
+    const size_t n = h->d->n;
+    double *r = malloc((n + 1) * sizeof *r), sum = 0.0;
+    const kan_status status = r ? residuals(h, e, r, error)
+                                : kan_status_fail(error, KAN_ENOMEM, "formula: out of memory");
+    for (size_t s = 0; status == KAN_OK && s < n; ++s) sum += r[s] * r[s];
+    if (status == KAN_OK) *rmse = isfinite(sum) ? sqrt(sum / (double)n) : INFINITY;
+    free(r);
+    return status;
 }
 
 /* The numbers of the table's functions stay: the 2 of x^2. They are the only whole and half ones, since fitted numbers
@@ -79,17 +83,16 @@ static const char *number_at(const char *text, const char *at) {
     return end;
 }
 
-/* The text with "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
+/* The text with 0 for what rounding left, numbers below `nothing`, and "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
  * without memory. */
-static char *name_constants(const char *text) {
+static char *name_constants(const char *text, double nothing) {
     kan_constant found;
     char *named = malloc(sizeof found.text * strlen(text) + 3), *to = named;
     for (const char *at = text; named && *at;) {
         const char *end = number_at(text, at);
         if (!end) {
             *to++ = *at++;
-        } else if (strtod(at, NULL) <
-                   1e-14) { /* what rounding left; the caller sees whether it mattered */
+        } else if (strtod(at, NULL) < nothing) { /* the caller sees whether it mattered */
             *to++ = '0';
             at = end;
         } else if (strcspn(at, ".") < (size_t)(end - at) &&
@@ -109,7 +112,9 @@ static char *name_constants(const char *text) {
 /* e with names for its constants. NULL: KAN_ENOMEM, KAN_EFORMAT. */
 static kan_expression *with_names(const rows *h, const kan_expression *e, kan_error *error) {
     char *text = e ? kan_expression_print(e, KAN_EXPRESSION_TEXT, error) : NULL;
-    char *named = text ? name_constants(text) : NULL;
+    /* Where y is tiny so are numbers that matter: 1e-14 of 1, or of the spread, which is `rounding` of it. */
+    const double spread = kan_polish_rounding(h->d, h->target) / rounding;
+    char *named = text ? name_constants(text, 1e-14 * fmin(1.0, spread)) : NULL;
     kan_expression *made = named ? kan_expression_parse_with(named, h->d->n_in, h->names, error) : NULL;
     free(named);
     free(text);
@@ -180,18 +185,23 @@ double kan_polish_rounding(const kan_dataset *d, size_t target) {
     return rounding * sqrt(squares / (double)d->n);
 }
 
+kan_status kan_polish_residuals(const kan_expression *e, const kan_dataset *d, const char *const *names,
+                                size_t target, double *r, kan_error *error) {
+    return residuals(&(rows){d, names, target}, e, r, error);
+}
+
 kan_status kan_polish_measure(const kan_expression *e, const kan_dataset *d, const char *const *names,
                               size_t target, double *rmse, kan_error *error) {
     return measure(&(rows){d, names, target}, e, rmse, error);
 }
 
 kan_status kan_polish_fit(kan_expression *e, const kan_dataset *d, const char *const *names,
-                          size_t target, double *rmse, kan_error *error) {
+                          size_t target, kan_meter *meter, double *rmse, kan_error *error) {
     const rows h = {d, names, target};
     problem p;
     kan_refit_report report = {.rmse = INFINITY};
     kan_status status = open_problem(&h, e, &p, error);
-    const kan_refit_options options = {.fixed = p.fixed};
+    const kan_refit_options options = {.fixed = p.fixed, .meter = meter};
     if (status == KAN_OK)
         status = kan_refit_expression(e, d->n, p.x, p.y, &options, NULL, &report, error);
     close_problem(&p);
@@ -200,16 +210,36 @@ kan_status kan_polish_fit(kan_expression *e, const kan_dataset *d, const char *c
 }
 
 kan_status kan_polish_formula(kan_expression **e, const kan_dataset *d, const char *const *names,
-                              size_t target, double *rmse, kan_error *error) {
+                              size_t target, kan_meter *meter, double *rmse, kan_error *error) {
     const rows h = {d, names, target};
+    const kan_refit_options options = {.meter = meter};
     problem p;
     kan_refit_report report;
     kan_status status = choose(&h, e, kan_expression_simplify(*e, error), *rmse, error);
     if (status != KAN_OK) return status;
     status = open_problem(&h, *e, &p, error);
-    if (status == KAN_OK) status = kan_refit_round(*e, d->n, p.x, p.y, NULL, p.fixed, &report, error);
+    if (status == KAN_OK)
+        status = kan_refit_round(*e, d->n, p.x, p.y, &options, p.fixed, &report, error);
     close_problem(&p);
     if (status == KAN_OK) status = measure(&h, *e, rmse, error);
+    /* What the rounding put to 0 goes in any case; names may cost digits that matter. */
+    if (status == KAN_OK) status = choose(&h, e, kan_expression_simplify(*e, error), *rmse, error);
     if (status == KAN_OK) status = choose(&h, e, tidy(&h, *e, error), *rmse, error);
     return status == KAN_OK ? measure(&h, *e, rmse, error) : status;
+}
+
+kan_status kan_polish_unseen(const kan_expression *e, const kan_dataset *seen,
+                             const kan_dataset *unseen, const char *const *names, size_t target,
+                             kan_meter *meter, double *rmse, kan_error *error) {
+    kan_error why = {.status = KAN_OK};
+    kan_expression *copy = kan_expression_copy(e, &why);
+    kan_status status = copy ? kan_polish_fit(copy, seen, names, target, meter, rmse, &why)
+                             : why.status;
+    if (status == KAN_OK) status = kan_polish_measure(copy, unseen, names, target, rmse, &why);
+    kan_expression_free(copy);
+    if (status == KAN_ENONFINITE) {
+        *rmse = INFINITY;
+        return KAN_OK;
+    }
+    return status == KAN_OK ? KAN_OK : kan_status_fail(error, status, "%s", why.message);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "kan/net.h"
 #include "kan/samples.h"
 
@@ -21,32 +20,37 @@ static void add_candidate(part *p, const kan_curve *q) {
 
 /* A function of a function, where that is far better than the best single one and the curve is known well enough to
  * say so. */
-static kan_status suggest_composite(part *p, const samples *s, double least, double known, double until,
-                                    kan_error *error) {
+static kan_status suggest_composite(part *p, const samples *s, double least, double known,
+                                    kan_meter *meter, kan_error *error) {
     double mean, sd;
     samples_moments(s, &mean, &sd);
-    if (kan_clock_cpu() > until) return KAN_OK;
     if (known > 1e-3 * sd || least <= 10.0 * known || least <= 1e-9 * sd) return KAN_OK;
     kan_error why = {.status = KAN_OK};
     kan_composite found;
-    const size_t n = kan_composite_fit(s->n, s->t, s->y, NULL, NULL, 1, &found, &why);
+    const kan_composite_options options = {.meter = meter};
+    const size_t n = kan_composite_fit(s->n, s->t, s->y, NULL, &options, 1, &found, &why);
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
     if (n == 1 && found.rmse < 0.1 * least) p->candidate[p->n++] = found;
     return KAN_OK;
 }
 
+/* Multiply-adds, about, of the search for all functions of the table, for each sample. */
+static const double curve_work = 1e5;
+
 /* Candidates of a part, its curve being known to within `known`: the simplest of those that are as good as the best
  * one comes first. */
-static kan_status suggest(part *p, const samples *s, double known, double until, kan_error *error) {
+static kan_status suggest(part *p, const samples *s, double known, kan_meter *meter, kan_error *error) {
     kan_curve found[MOST_CURVES];
     double least;
     kan_error why;
+    if (kan_meter_is_over(meter)) return KAN_OK;
+    kan_meter_add(meter, curve_work * (double)s->n);
     const size_t n = samples_suggest(s, NULL, known, found, &least, &why);
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
     if (n == 0) return KAN_OK;
-    const kan_status status = suggest_composite(p, s, least, known, until, error);
+    const kan_status status = suggest_composite(p, s, least, known, meter, error);
     for (size_t j = 0; j < n; ++j) add_candidate(p, &found[j]);
     return status;
 }
@@ -66,13 +70,13 @@ static double root_mean_square(double mean, double sd) {
 }
 
 /* A constant factor, or candidates. A psi matters as much as the rest of its product is large. */
-static kan_status read_factor(const product *q, size_t i, double error_z, double until, part *p,
+static kan_status read_factor(const product *q, size_t i, double error_z, kan_meter *meter, part *p,
                               kan_error *error) {
     const double own = root_mean_square(q->mean[i], q->sd[i]);
     const double beside = own > 0.0 ? q->rms / own : 0.0;
     p->constant = q->mean[i];
     if (q->sd[i] * beside <= 3.0 * error_z) return KAN_OK;
-    return suggest(p, &q->factors[i], beside > 0.0 ? error_z / beside : INFINITY, until, error);
+    return suggest(p, &q->factors[i], beside > 0.0 ? error_z / beside : INFINITY, meter, error);
 }
 
 static kan_status read_product(reading *r, const kan_form_fit *f, size_t k, size_t n, const double *x,
@@ -89,7 +93,7 @@ static kan_status read_product(reading *r, const kan_form_fit *f, size_t k, size
     for (size_t i = 0; status == KAN_OK && i < f->n_in; ++i) {
         part *p = &r->parts[f->n_in * (k + 1) + i];
         *p = (part){.kind = PART_PSI, .product = k, .input = i};
-        status = read_factor(q, i, f->error_z, r->until, p, error);
+        status = read_factor(q, i, f->error_z, r->meter, p, error);
         q->n_varying += p->n > 0;
     }
     return status;
@@ -125,7 +129,7 @@ static kan_status read_phi(reading *r, const kan_form_fit *f, const product *pro
     part *p = &r->parts[i];
     *p = (part){.kind = PART_PHI, .input = i, .constant = mean};
     kan_status status = KAN_OK;
-    if (sd > 3.0 * f->error_z) status = suggest(p, s, f->error_z, r->until, error);
+    if (sd > 3.0 * f->error_z) status = suggest(p, s, f->error_z, r->meter, error);
     free(s);
     return status;
 }
@@ -147,7 +151,7 @@ static kan_status read_outer(reading *r, const kan_form_fit *f, size_t n, const 
         kan_form_outer(f, s->n, s->t, s->y);
         part *p = &r->parts[f->n_in];
         *p = (part){.kind = PART_OUTER};
-        status = suggest(p, s, f->error_z, r->until, error);
+        status = suggest(p, s, f->error_z, r->meter, error);
     }
     free(s);
     free(sums);
@@ -177,14 +181,14 @@ static product *alloc_products(const kan_form_fit *f) {
     return NULL;
 }
 
-reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, double until,
+reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, kan_meter *meter,
                        kan_error *error) {
     const bool outer = f->form.kind == KAN_FORM_OUTER;
     reading *r = calloc(1, sizeof *r);
     product *products = alloc_products(f);
     kan_status status = KAN_ENOMEM;
     if (r && products) {
-        *r = (reading){.until = until, .form = f->form, .z_shift = f->z_shift, .z_scale = f->z_scale};
+        *r = (reading){.meter = meter, .form = f->form, .z_shift = f->z_shift, .z_scale = f->z_scale};
         r->n_parts = f->n_in * (f->form.products + 1) + outer;
         r->parts = calloc(r->n_parts, sizeof *r->parts);
         if (r->parts) status = KAN_OK;

@@ -9,6 +9,7 @@
 #ifndef KAN_KAN_READING_H
 #define KAN_KAN_READING_H
 
+#include "core/meter.h"
 #include "kan/form.h"
 #include "symbolic/composite.h"
 
@@ -27,14 +28,14 @@ typedef struct part {
 typedef struct reading {
     kan_form form;
     double z_shift, z_scale;
-    double until;
+    kan_meter *meter; /* not owned */
     size_t n_parts;
     part *parts; /* phi of all inputs, psi product by product, the outer g */
 } reading;
 
-/* Looks at the curves of a form where the rows x [n][n_in] of the data are; when kan_clock_cpu() is past `until`, no more
- * functions of functions are looked for, which take a second a curve. NULL: KAN_ENOMEM. */
-reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, double until,
+/* Looks at the curves of a form where the rows x [n][n_in] of the data are; when the meter is over, which counts that,
+ * what has not been looked at stays a constant. NULL: KAN_ENOMEM. */
+reading *reading_alloc(const kan_form_fit *f, size_t n, const double *x, kan_meter *meter,
                        kan_error *error);
 void reading_free(reading *r);
 

@@ -15,10 +15,19 @@
 
 #define TIE 1.5 /* in rmse */
 
-enum { THIN = 80, MAX_INNER = 512, N_KEPT = 4, N_NUMBERS = 6, POLISH_STEPS = 12, MAX_SINES = 256 };
+enum {
+    AT_ONCE = 4,
+    THIN = 80,
+    MAX_INNER = 512,
+    N_KEPT = 4,
+    N_NUMBERS = 6,
+    POLISH_STEPS = 12,
+    MAX_SINES = 256
+};
 
 typedef struct job {
     size_t n, n_thin, n_outer, n_inner;
+    size_t first; /* pair of this part */
     const double *t, *y, *weight;
     double middle, half;
     double thin_t[THIN], thin_y[THIN], thin_w[THIN];
@@ -252,7 +261,7 @@ static kan_status fit_pair(const job *q, const kan_function *g, const kan_functi
 static void fit_some(void *context, size_t begin, size_t end) {
     job *q = context;
     double *scratch = kan_work_alloc(3 * THIN + kan_curve_search_scratch(THIN));
-    for (size_t i = begin; i < end; ++i)
+    for (size_t i = q->first + begin; i < q->first + end; ++i)
         q->status[i] = !scratch ? KAN_ENOMEM
                                 : fit_pair(q, q->outer[i / q->n_inner], q->inner[i % q->n_inner],
                                            &q->made[i], scratch);
@@ -303,6 +312,17 @@ static kan_status round_best(const job *q, size_t n, kan_composite *made) {
     return status;
 }
 
+/* All pairs, a few at once where a meter may end that. */
+static void fit_pairs(job *q, size_t n_pairs, kan_meter *meter) {
+    const double pair_work = 1e7 * (1.0 + (double)q->n / 400.0);
+    const size_t part = meter ? AT_ONCE : n_pairs;
+    for (q->first = 0; q->first < n_pairs && !kan_meter_is_over(meter); q->first += part) {
+        const size_t n = n_pairs - q->first < part ? n_pairs - q->first : part;
+        kan_parallel_for(n, 1, 1e7 * (double)n, fit_some, q);
+        kan_meter_add(meter, pair_work * (double)n);
+    }
+}
+
 static size_t choose(const char *const *names, size_t n, const kan_function **rows) {
     for (size_t i = 0; i < n; ++i) rows[i] = kan_function_find(names[i]);
     return n;
@@ -349,11 +369,13 @@ size_t kan_composite_fit(size_t n, const double *t, const double *y, const doubl
     q.made = malloc((n_pairs + 1) * sizeof *q.made);
     q.status = calloc(n_pairs + 1, sizeof *q.status);
     kan_status status = q.made && q.status ? KAN_OK : KAN_ENOMEM;
-    if (status == KAN_OK) kan_parallel_for(n_pairs, 1, 1e7 * (double)n_pairs, fit_some, &q);
+    kan_meter *meter = options ? options->meter : NULL;
+    if (status == KAN_OK) fit_pairs(&q, n_pairs, meter);
+    const bool all = q.first >= n_pairs;
     for (size_t i = 0; i < n_pairs && status == KAN_OK; ++i) status = q.status[i];
-    if (status == KAN_OK) status = round_best(&q, n_pairs, q.made);
+    if (status == KAN_OK && all) status = round_best(&q, n_pairs, q.made);
     if (status == KAN_OK)
-        n_made = sort(n_pairs, q.made, max, best);
+        n_made = all ? sort(n_pairs, q.made, max, best) : 0;
     else
         kan_status_fail(error, status, "cannot fit pairs of functions: %s", kan_status_string(status));
     free(q.made);

@@ -28,6 +28,7 @@ typedef struct refit {
     double *start;  /* [m] the numbers */
     double *work;   /* of the expression */
     size_t *free;   /* [p] which number */
+    kan_meter *meter;
 } refit;
 
 /* ---- memory and data ------------------------------------------------------------------------- */
@@ -167,16 +168,29 @@ static void restore(refit *q) {
     for (size_t k = 0; k < q->m; ++k) kan_expression_set_number(q->e, k, q->start[k]);
 }
 
+/* Multiply-adds, about: of a value of f and of its derivatives, which are a few for every number; of the triangle. */
+static double trial_work(const refit *q) {
+    const double n = (double)q->n, m = (double)q->m, p = (double)q->p;
+    return 20.0 * n * (m + 2.0) + 4.0 * p * p * p;
+}
+
+static double step_work(const refit *q) {
+    return trial_work(q) + (double)q->n * (double)q->p * (double)(q->p + 4);
+}
+
 /* Returns the sum of squares reached; the numbers are where it is. */
 static double minimise(refit *q, size_t steps, kan_refit_report *report) {
     double lambda = 1e-3, nu = 2.0, sse = value(q);
     size_t small = 0;
     report->steps = 0, report->converged = q->p == 0;
     keep(q);
-    while (!report->converged && report->steps < steps && isfinite(sse)) {
+    while (!report->converged && report->steps < steps && isfinite(sse) &&
+           !kan_meter_is_over(q->meter)) {
         const double before = sse;
+        kan_meter_add(q->meter, step_work(q));
         if (!linearize(q)) break;
         while (sse >= before && !report->converged) {
+            kan_meter_add(q->meter, trial_work(q));
             const bool moved = move(q, lambda);
             const double trial = moved ? value(q) : INFINITY;
             if (trial < sse) {
@@ -250,7 +264,7 @@ static size_t steps_of(const kan_refit_options *options) {
 kan_status kan_refit_expression(kan_expression *e, size_t n, const double *x, const double *y,
                                 const kan_refit_options *options, double *standard_error,
                                 kan_refit_report *report, kan_error *error) {
-    refit q = {.e = e, .n = n, .x = x, .y = y};
+    refit q = {.e = e, .n = n, .x = x, .y = y, .meter = options ? options->meter : NULL};
     kan_refit_report unused;
     double *block;
     const kan_status status = begin(&q, &block, options, error);
@@ -313,6 +327,7 @@ static void try_kind(refit *q, int kind, bool *fixed, double first, double *sse,
     estimate_errors(q, fmax(*sse, rounding * rounding), standard_error);
     for (size_t k = 0; k < q->m; ++k) {
         if (fixed[k]) continue;
+        if (kan_meter_is_over(q->meter)) return;
         const double v = kan_expression_number_at(q->e, k);
         /* Five standard errors; beside them what rounding of the data leaves. */
         const double error = fmax(5.0 * standard_error[k], 1e-11 * fabs(v));
@@ -330,7 +345,7 @@ kan_status kan_refit_round(kan_expression *e, size_t n, const double *x, const d
     assert(fixed && "room for which numbers are fixed");
     kan_refit_options mine = options ? *options : (kan_refit_options){0};
     mine.fixed = fixed;
-    refit q = {.e = e, .n = n, .x = x, .y = y};
+    refit q = {.e = e, .n = n, .x = x, .y = y, .meter = mine.meter};
     kan_refit_report unused;
     double *block;
     kan_status status = begin(&q, &block, &mine, error);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/meter.h"
 #include "core/status.h"
 #include "symbolic/expression.h"
 
@@ -26,6 +27,7 @@ typedef struct
         *weight;       /* [n], or NULL: 1; not negative, not all 0                                  */
     const bool *fixed; /* [n_numbers] true: stays as it is; or NULL: all are free                   */
     size_t steps;      /* at most so many [100]                                                     */
+    kan_meter *meter;  /* counts them, and ends the fit where it is when it is over [NULL]          */
 } kan_refit_options;
 
 typedef struct kan_refit_report {

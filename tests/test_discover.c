@@ -90,6 +90,7 @@ Test(discover, noise_is_no_part_of_a_formula) {
     char *text = kan_expression_print(f->expression, KAN_EXPRESSION_TEXT, NULL);
     cr_assert(not(f->to_rounding));
     cr_assert(f->rmse < 0.021 && f->complexity < 25.0, "%s: RMSE %g", text, f->rmse);
+    cr_assert(found->end == KAN_DISCOVER_NOISE, "ended by %s", kan_discover_end_name(found->end));
     free(text);
     kan_discovery_free(found);
     kan_expression_free(e);
@@ -131,6 +132,32 @@ Test(discover, stops_when_asked) {
     cr_assert(found->seconds < 5.0);
     kan_discovery_free(found);
     kan_expression_free(e);
+}
+
+/* What the clock ended is repeated by the count of work at which it did. */
+Test(discover, a_count_of_work_repeats_what_the_clock_ended) {
+    const problem p = {"sin(a*b)+c^2*a", -2.0, 2.0, 0.1};
+    kan_expression *e, *again;
+    kan_discovery *a = found_by(&p, &(kan_discover_options){.seconds = 1.3}, &e);
+    cr_assert(a->end == KAN_DISCOVER_CLOCK, "ended by %s", kan_discover_end_name(a->end));
+    cr_assert(a->seconds < 1.3 + 0.5, "took %g s", a->seconds);
+    kan_discovery *b = found_by(&p, &(kan_discover_options){.work = a->work}, &again);
+    cr_assert(b->end == KAN_DISCOVER_WORK);
+    cr_assert(eq(ulong, b->work, a->work));
+    cr_assert(eq(dbl, b->network, a->network));
+    cr_assert(a->n > 0 && b->n == a->n);
+    for (size_t k = 0; k < a->n; ++k) {
+        cr_assert(eq(dbl, a->formulas[k].rmse, b->formulas[k].rmse));
+        char *left = kan_expression_print(a->formulas[k].expression, KAN_EXPRESSION_TEXT, NULL);
+        char *right = kan_expression_print(b->formulas[k].expression, KAN_EXPRESSION_TEXT, NULL);
+        cr_assert(eq(str, left, right));
+        free(left);
+        free(right);
+    }
+    kan_discovery_free(a);
+    kan_discovery_free(b);
+    kan_expression_free(e);
+    kan_expression_free(again);
 }
 
 Test(discover, few_rows_are_refused) {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/work.h"
 
 enum { ROUNDS_WITHOUT_GAIN = 2 };
@@ -54,7 +53,7 @@ kan_search *kan_search_alloc(const kan_search_family *family, const void *self, 
         t->most_members = t->options.starts > on_ladder ? t->options.starts : on_ladder;
         t->members = calloc(t->most_members, sizeof *t->members);
         t->fresh = true;
-        t->began = t->generation_began = kan_clock_cpu();
+        t->began = t->generation_began = search_now(t);
         *s = (kan_search){.best = SIZE_MAX, .state = t};
         if (t->members) return s;
     }
@@ -122,7 +121,7 @@ static void begin_starts(kan_search *s) {
                                  .least = INFINITY};
     t->n_members = t->options.starts;
     t->next = t->round = 0;
-    t->generation_began = kan_clock_cpu();
+    t->generation_began = search_now(t);
     s->phase = KAN_SEARCH_STARTS;
 }
 
@@ -214,7 +213,7 @@ static bool generation_fits(const kan_search *s) {
     const kan_search_state *t = s->state;
     if (t->generation + 1 >= t->options.generations) return false;
     if (t->options.replay) return true; /* what follows in the record is one */
-    return search_time_left(t) > (kan_clock_cpu() - t->generation_began) / 2.0;
+    return search_time_left(t) > (search_now(t) - t->generation_began) / 2.0;
 }
 
 /* Goes on to the phase on all rows, or to the end. */
@@ -249,7 +248,7 @@ static kan_status begin_all(kan_search *s, bool anew, kan_error *error) {
     kan_search_state *t = s->state;
     const kan_search_stage *from = &s->stages[s->best];
     const double left = t->options.seconds > 0.0
-                            ? fmax(t->options.seconds - (kan_clock_cpu() - t->began), 0.0)
+                            ? fmax(t->options.seconds - (search_now(t) - t->began), 0.0)
                             : INFINITY;
     t->running = *from;
     t->running.phase = KAN_SEARCH_ALL, t->running.parent = s->best;

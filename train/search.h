@@ -92,7 +92,8 @@ typedef struct kan_search_stage {
 /* Every zero means the default in brackets. */
 typedef struct kan_search_options {
     kan_train_options
-        train; /* of every stage; data, steps, seconds, patience and stop are the search's own */
+        train; /* of every stage; data, steps, seconds, patience and stop are the search's own. With a meter
+                  all seconds of the search are counted ones, so that no clock has a part in what it does */
     const kan_dataset *all; /* rows of the last stage; kept, not copied  [NULL: there is none]     */
     size_t starts;          /* of a generation  [12]                                               */
     size_t survivors;       /* that begin the ladder  [2]                                          */

@@ -133,7 +133,7 @@ static void snapshot_member(const kan_search_state *t, member *a, kan_snapshot *
 static void snapshot_place(kan_search *search, kan_snapshot *s) {
     kan_search_state *t = search->state;
     size_t phase = search->phase;
-    double used = kan_clock_cpu() - t->began, begun = t->generation_began - t->began;
+    double used = search_now(t) - t->began, begun = t->generation_began - t->began;
     kan_snapshot_size(s, "phase", &phase, KAN_SEARCH_DONE);
     kan_snapshot_size(s, "best", &search->best, SIZE_MAX);
     kan_snapshot_size(s, "n_stages", &search->n_stages, (size_t)1 << 40);
@@ -148,7 +148,7 @@ static void snapshot_place(kan_search *search, kan_snapshot *s) {
     kan_snapshot_real(s, "best_cost", &t->best_cost);
     if (s->status != KAN_OK || !s->loading) return;
     search->phase = (kan_search_phase)phase;
-    t->began = kan_clock_cpu() - used;
+    t->began = search_now(t) - used;
     t->generation_began = t->began + begun;
 }
 

@@ -44,7 +44,10 @@ struct kan_search_state {
 /* Frees *m as the family does; *m = NULL. */
 void search_release(const kan_search_state *t, kan_model **m);
 
-/* Whether *stop is set; and whether no other stage of starts or ladder may begin, in this generation or in a new
+/* CPU seconds, or those that the meter counts. */
+double search_now(const kan_search_state *t);
+
+/* Whether *stop is set, or the meter is over; and whether no other stage of starts or ladder may begin, in this generation or in a new
  * one. */
 bool search_stopped(const kan_search_state *t);
 bool search_is_over(const kan_search *s);

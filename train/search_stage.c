@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/work.h"
 
 /* Shares of the time that is left: of the starts of a generation; most that is kept for the last stage. */
@@ -16,8 +15,12 @@ static const double gain = 0.98;
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
+double search_now(const kan_search_state *t) {
+    return kan_meter_seconds(t->options.train.meter);
+}
+
 bool search_stopped(const kan_search_state *t) {
-    return t->options.stop && *t->options.stop;
+    return (t->options.stop && *t->options.stop) || kan_meter_is_over(t->options.train.meter);
 }
 
 /* What the last stage will want of the time. */
@@ -30,7 +33,7 @@ static double reserve(const kan_search_state *t) {
 /* Seconds left for starts and ladder; infinity without a clock. */
 double search_time_left(const kan_search_state *t) {
     if (!(t->options.seconds > 0.0)) return INFINITY;
-    return t->options.seconds - (kan_clock_cpu() - t->began) - reserve(t);
+    return t->options.seconds - (search_now(t) - t->began) - reserve(t);
 }
 
 /* Where a record is replayed: what comes next in it, or NULL. */
@@ -60,7 +63,7 @@ double search_start_seconds(const kan_search_state *t) {
         each *= 2.0;
         if (n > t->options.survivors) weight += each * (double)n;
     }
-    return fmin(left, fmax(end - (kan_clock_cpu() - t->began), 0.0) / weight);
+    return fmin(left, fmax(end - (search_now(t) - t->began), 0.0) / weight);
 }
 
 /* ... and for the next one on the ladder: half of what is left, shared by the members still to come. */
@@ -125,7 +128,7 @@ kan_status search_train(kan_search *s, kan_model *m, const kan_dataset *d, kan_e
     stage->validation = (double)NAN;
     if (status == KAN_OK) status = measure(m, d, &stage->train, error);
     if (status == KAN_OK && d == t->fit) status = measure(m, t->validation, &stage->validation, error);
-    stage->seconds = kan_clock_cpu() - t->began;
+    stage->seconds = search_now(t) - t->began;
     return status;
 }
 
@@ -182,7 +185,7 @@ static void update_member(member *a, const kan_search_stage *stage, double step_
 static kan_status begin_stage(kan_search *s, member *a, size_t steps, double seconds,
                               kan_error *error) {
     kan_search_state *t = s->state;
-    t->running_began = kan_clock_cpu();
+    t->running_began = search_now(t);
     t->running = (kan_search_stage){.phase = s->phase,
                                     .generation = t->generation,
                                     .start = a->start,
@@ -211,7 +214,7 @@ kan_status search_train_member(kan_search *s, member *a, size_t steps, double se
     if (status != KAN_OK) return status;
     a->stage = s->n_stages - 1;
     s->model = a->model;
-    const double cost = kan_clock_cpu() - t->running_began;
+    const double cost = search_now(t) - t->running_began;
     update_member(a, stage, cost / (double)stage->steps);
     if (!(stage->validation < t->best_validation)) return KAN_OK;
     return keep_best(s, a->model, stage->validation, cost);
@@ -224,7 +227,7 @@ void search_snapshot_training(kan_search *s, kan_snapshot *snapshot) {
     bool running = t->trainer != NULL;
     const bool all = s->phase == KAN_SEARCH_ALL;
     kan_model *m = all ? t->final : t->next < t->n_members ? t->members[t->next].model : NULL;
-    double used = kan_clock_cpu() - t->running_began;
+    double used = search_now(t) - t->running_began;
     kan_snapshot_flag(snapshot, "running", &running);
     if (snapshot->status != KAN_OK || !running) return;
     if (!m || (all && !t->options.all)) {
@@ -236,7 +239,7 @@ void search_snapshot_training(kan_search *s, kan_snapshot *snapshot) {
     kan_snapshot_real(snapshot, "running_used", &used);
     if (snapshot->status != KAN_OK) return;
     if (snapshot->loading) {
-        t->running_began = kan_clock_cpu() - used;
+        t->running_began = search_now(t) - used;
         kan_snapshot_fail(snapshot,
                           alloc_trainer(t, m, all ? t->options.all : t->fit, snapshot->error));
     }

@@ -38,7 +38,7 @@ struct kan_trainer_state {
     kan_record *history;
     size_t looks_without_gain; /* at the validation rows */
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
-    double cpu_start, wall_start;
+    double start, wall_start;  /* seconds: CPU or counted ones; on the wall */
 };
 
 static kan_train_options with_defaults(const kan_train_options *given, const kan_dataset *d) {
@@ -112,7 +112,7 @@ static void start(kan_trainer *trainer) {
         .loss = NAN, .validation = NAN, .best = INFINITY, .gradient_norm = NAN};
     look_at_model(t);
     t->random = kan_random_seed(t->options.seed, 0);
-    t->cpu_start = kan_clock_cpu();
+    t->start = kan_meter_seconds(t->options.meter);
     t->wall_start = kan_clock_wall();
 }
 
@@ -304,11 +304,27 @@ static kan_outcome look(kan_trainer *trainer) {
 static kan_outcome limits(kan_trainer *trainer) {
     const kan_train_options *o = &trainer->state->options;
     const kan_report *report = &trainer->report;
-    if (o->stop && *o->stop) return KAN_STOPPED;
+    if ((o->stop && *o->stop) || kan_meter_is_over(o->meter)) return KAN_STOPPED;
     if (report->steps >= o->steps) return KAN_STEPS_USED;
     if (o->evaluations > 0 && report->evaluations >= o->evaluations) return KAN_STEPS_USED;
     if (o->seconds > 0.0 && report->seconds >= o->seconds) return KAN_STEPS_USED;
     return KAN_RUNNING;
+}
+
+/* Multiply-adds of a step, about: per sample `width` entries of the Jacobian, their products where Levenberg-Marquardt
+ * sums them; p^3/6 for each factorisation, of which there is one to two evaluations. */
+static void count(const kan_trainer_state *t, size_t evaluations) {
+    kan_meter *meter = t->options.meter;
+    if (!meter) return;
+    const double rows = t->adam ? (double)t->options.batch : (double)t->data->n,
+                 width = t->objective.gn ? (double)t->objective.gn->width : (double)t->model->n_params,
+                 pass = 12.0 * rows * width, e = (double)evaluations;
+    double work = e * pass;
+    if (t->lm && t->lm->H) {
+        const double p = (double)t->lm->n_active;
+        work += 0.5 * rows * width * width + 0.5 * e * (p * p * p / 6.0 + 2.0 * p * p);
+    }
+    kan_meter_add(meter, work);
 }
 
 static kan_status nonfinite(kan_trainer *trainer, kan_error *error) {
@@ -325,14 +341,16 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
     kan_trainer_state *t = trainer->state;
     kan_report *report = &trainer->report;
     if (report->outcome != KAN_RUNNING) return KAN_OK;
+    const size_t evaluations = report->evaluations;
     ++report->steps;
     report->outcome = t->adam ? adam_step(trainer) : t->lm ? lm_step(trainer) : lbfgs_step(trainer);
+    count(t, report->evaluations - evaluations);
     if (!isfinite(report->loss) || !isfinite(report->gradient_norm)) return nonfinite(trainer, error);
 
     const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
     const bool due = report->steps % t->options.check_every == 0 || last;
     const kan_outcome seen = due ? look(trainer) : KAN_RUNNING;
-    report->seconds = kan_clock_cpu() - t->cpu_start;
+    report->seconds = kan_meter_seconds(t->options.meter) - t->start;
     report->wall_seconds = kan_clock_wall() - t->wall_start;
     if (report->outcome == KAN_RUNNING) report->outcome = seen;
     if (report->outcome == KAN_RUNNING) report->outcome = limits(trainer);
@@ -404,7 +422,7 @@ void kan_trainer_snapshot(kan_trainer *trainer, kan_snapshot *s) {
     kan_snapshot_leave(s);
     if (!s->loading || s->status != KAN_OK) return;
     if (trainer->report.steps != trainer->history_length) kan_snapshot_refuse(s, "steps");
-    t->cpu_start = kan_clock_cpu() - trainer->report.seconds;
+    t->start = kan_meter_seconds(t->options.meter) - trainer->report.seconds;
     t->wall_start = kan_clock_wall() - trainer->report.wall_seconds;
 }
 

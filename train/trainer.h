@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/meter.h"
 #include "core/model.h"
 #include "core/snapshot.h"
 #include "core/status.h"
@@ -40,6 +41,8 @@ typedef struct kan_train_options {
     size_t steps;       /* at most  [L-BFGS, LM 100, Adam 1000]                                    */
     size_t evaluations; /* L-BFGS, LM: stop when that many evaluations were made  [no limit]        */
     double seconds;     /* CPU seconds of the process that training may take  [no limit]           */
+    kan_meter *
+        meter; /* counts the steps, and is kept: seconds are then counted ones, and training ends when it is over [NULL] */
     size_t
         check_every; /* steps between looks at the validation rows  [L-BFGS, LM 1, Adam an epoch]   */
     size_t patience; /* looks without improvement after which training stops  [never]           */
@@ -60,7 +63,7 @@ typedef enum kan_outcome {
     KAN_CONVERGED,  /* the gradient is zero to rounding                                */
     KAN_STALLED,    /* no step makes the loss smaller: rounding                        */
     KAN_PATIENCE,   /* the validation rows stopped improving                           */
-    KAN_STOPPED     /* *stop was set                                                   */
+    KAN_STOPPED     /* *stop was set, or the meter is over                             */
 } kan_outcome;
 
 typedef struct kan_report {
@@ -71,7 +74,7 @@ typedef struct kan_report {
     double validation;         /* last loss on the validation rows; NaN without                     */
     double best;               /* smallest validation loss; smallest training loss without          */
     double gradient_norm;      /* Euclidean, last                                                   */
-    double seconds;            /* CPU seconds in training so far                                    */
+    double seconds;            /* CPU seconds in training so far; with a meter counted ones         */
     double wall_seconds;
     kan_outcome outcome;
 } kan_report;
