@@ -146,16 +146,23 @@ static void take_model(const journey *j, trained *out) {
 }
 
 kan_status effort_train(const candidate *c, const problem *p, const kan_dataset *test, uint64_t seed,
-                        double seconds, const volatile sig_atomic_t *stop, progress *show, trained *out,
-                        kan_error *error) {
+                        const effort_limits *limits, const volatile sig_atomic_t *stop, progress *show,
+                        trained *out, kan_error *error) {
     const double cpu = kan_clock_cpu(), wall = kan_clock_wall(), nan = (double)NAN;
     const bool is_kan = c->family == FAMILY_KAN;
     *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
     kan_ladder_config ladder = c->ladder;
     ladder.net = c->net;
     ladder.net.degree = c->ladder.net.degree;
-    const kan_search_options search = {
-        .train = c->train, .all = p->all, .seconds = seconds, .seed = seed, .stop = stop};
+    const kan_search_options search = {.train = c->train,
+                                       .all = p->all,
+                                       .seconds = limits->seconds,
+                                       .starts = limits->starts,
+                                       .round_steps = limits->round_steps,
+                                       .rung_steps = limits->rung_steps,
+                                       .generations = limits->generations,
+                                       .seed = seed,
+                                       .stop = stop};
     journey j = {.p = p, .test = test};
     j.search = kan_search_alloc(is_kan ? kan_ladder_family : kan_restart_family,
                                 is_kan ? (const void *)&ladder : &c->mlp, p->fit, p->validation,

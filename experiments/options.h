@@ -18,7 +18,7 @@ enum {
     OPTIONS_MAX_SHAPES = 64,
     OPTIONS_MAX_GRIDS = 16,
     OPTIONS_MAX_RANGES = 128,
-    OPTIONS_MAX_ARGUMENTS = 2
+    OPTIONS_MAX_ARGUMENTS = 16
 };
 
 /* A network as --kan and --mlp spell it, "2,3+2m,1"; a level with neither kind of node ends it. */
@@ -73,7 +73,8 @@ typedef struct options {
 
     bool latex, c, sympy; /* of formula; c of export too */
 
-    bool quick;
+    bool quick, resume;
+    const char *out; /* of reproduce: a folder */
     const char *only; /* of bench */
     const char *data; /* of bench: a folder; of plot: rows */
 
@@ -97,7 +98,8 @@ enum {
     OPTIONS_PENALTY =
         2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
     OPTIONS_SEARCH = 4096, /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 8192 /* --latex --sympy, and --c                                         */
+    OPTIONS_FORMULA = 8192, /* --latex --sympy, and --c                                         */
+    OPTIONS_REPRODUCE = 16384 /* --quick --resume --out, and --data FOLDER                      */
 };
 
 typedef struct options_command {

@@ -169,7 +169,8 @@ static void add_heading(job *j) {
 static kan_status make_run(job *j, uint64_t seed, double seconds, progress *show, trained *t,
                            kan_error *error) {
     if (j->o.effort > 0.0)
-        return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, &interrupted, show, t, error);
+        return effort_train(&j->c, &j->p, j->s.test, seed, &(effort_limits){.seconds = j->o.effort},
+                            &interrupted, show, t, error);
     kan_status status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, &interrupted, show, t,
                                        error);
     if (status != KAN_OK || interrupted) return status;
