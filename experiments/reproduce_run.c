@@ -177,6 +177,8 @@ static kan_status make_candidate(const reproduce_run *r, const kan_dataset *d, o
         if (epochs > 0 && epochs * epoch < made->train.steps) made->train.steps = epochs * epoch;
         return KAN_OK;
     }
+    if (c->method == REPRODUCE_SEARCH && d->bytes)
+        return kan_status_fail(error, KAN_ECONFIG, "images have too many inputs for least squares");
     options_shape shape;
     write_shape(r, d, t->shape, sizeof t->shape);
     kan_status status = options_read_shape(family_name(c->family), t->shape, &shape, error);
