@@ -57,7 +57,8 @@ Test(reproduce, every_entry_can_be_read) {
                   e->name);
         for (size_t j = 0; j < e->n_contenders; ++j) check_contender(e, &e->contenders[j]);
         for (size_t t = 0; t < e->n_tasks; ++t) {
-            cr_assert(zero(int, needs_shapes(e) && !e->tasks[t].shape), "%s %s", e->name, e->tasks[t].name);
+            cr_assert(zero(int, needs_shapes(e) && !e->tasks[t].shape), "%s %s", e->name,
+                      e->tasks[t].name);
             if (e->tasks[t].shape) check_shape(e->tasks[t].shape, e->tasks[t].name);
         }
     }

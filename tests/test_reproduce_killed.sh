@@ -38,7 +38,8 @@ seconds=$(sed -n 's/.*; \([0-9]*\) s$/\1/p' whole.txt)
 mkdir cut && : >cut/runs.jsonl
 killed=0
 for attempt in 1 2 3 4 5; do
-    reproduce cut --resume >out 2>err &
+    # not by the function: $! would be a shell, and killing that leaves the program alive
+    "$kan" reproduce continual --seeds 6 --threads 2 --out cut --json cut.json --resume >out 2>err &
     pid=$!
     # a tenth to a third of the undisturbed time and at least a twentieth of a second, so that five fit
     wait_for=$(od -An -N2 -tu2 /dev/urandom | awk -v t="$seconds" '{ printf "%.3f", 0.05 + $1 / 65536 * (t + 0.5) / 5 }')
@@ -63,7 +64,7 @@ grep -q -- --resume err || fail "no advice in: $(cat err)"
 "$kan" reproduce continual --seeds 6 --budget 100 --threads 2 --out cut --resume >out 2>err || fail "$(cat err)"
 grep -q '24 runs, 0 of them' out || fail "lines of another recipe were taken: $(tail -1 out)"
 
-reproduce stopped >out 2>err &
+"$kan" reproduce continual --seeds 6 --threads 2 --out stopped >out 2>err &
 pid=$!
 sleep 0.1
 kill -TERM $pid
