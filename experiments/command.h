@@ -32,6 +32,7 @@ int command_plot(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_data(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_reproduce(int argc, char **argv);
 int command_formula(int argc, char **argv);
 
 #endif

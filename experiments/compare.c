@@ -83,14 +83,6 @@ static void announce(comparison *c, const candidate *what, const char *stage) {
     progress_start(&c->progress, text);
 }
 
-/* Better on the validation rows. */
-static bool is_better(kan_task task, const kan_metric *a, const kan_metric *b) {
-    if (task == KAN_REGRESSION) return a->rmse < b->rmse;
-    /* equal counts of right answers are told apart by how sure they were */
-    return a->accuracy > b->accuracy ||
-           (a->accuracy == b->accuracy && a->cross_entropy < b->cross_entropy);
-}
-
 /* A candidate with one seed. A model that diverges is a result of its family, not an error of the
  * program: it is left out, with a warning. */
 static kan_status train_one(comparison *c, const candidate *what, uint64_t seed, double seconds,
@@ -98,7 +90,8 @@ static kan_status train_one(comparison *c, const candidate *what, uint64_t seed,
     kan_error error;
     announce(c, what, stage);
     const kan_status status = c->o->effort > 0.0
-                                  ? effort_train(what, &c->problem, c->source.test, seed, c->o->effort,
+                                  ? effort_train(what, &c->problem, c->source.test, seed,
+                                                 &(effort_limits){.seconds = c->o->effort},
                                                  &interrupted, &c->progress, out, &error)
                                   : protocol_train(what, &c->problem, seed, seconds, &interrupted,
                                                    &c->progress, out, &error);
@@ -117,7 +110,8 @@ static int search(comparison *c, contest *k) {
         if (status != KAN_OK) return 1;
         trained_free(t);
         const trained *best = &k->search[k->best];
-        if (is_better(c->source.train->task, &t->validation, &best->validation)) k->best = k->n_search;
+        if (protocol_is_better(c->source.train->task, &t->validation, &best->validation))
+            k->best = k->n_search;
         ++k->n_search;
     }
     if (k->n_search > 0 || interrupted) return 0;

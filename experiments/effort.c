@@ -199,8 +199,8 @@ static void take_model(const journey *j, trained *out) {
 }
 
 kan_status effort_train(const candidate *c, const problem *p, const kan_dataset *test, uint64_t seed,
-                        double seconds, const volatile sig_atomic_t *stop, progress *show, trained *out,
-                        kan_error *error) {
+                        const effort_limits *limits, const volatile sig_atomic_t *stop, progress *show,
+                        trained *out, kan_error *error) {
     const double nan = (double)NAN;
     const bool is_kan = c->family == FAMILY_KAN;
     *out = (trained){.candidate = *c, .seed = seed, .test = {nan, nan, nan, nan, nan, nan}};
@@ -215,7 +215,11 @@ kan_status effort_train(const candidate *c, const problem *p, const kan_dataset 
                  .checkpoint = show ? show->checkpoint : NULL};
     const kan_search_options search = {.train = c->train,
                                        .all = p->all,
-                                       .seconds = seconds,
+                                       .seconds = limits->seconds,
+                                       .starts = limits->starts,
+                                       .round_steps = limits->round_steps,
+                                       .rung_steps = limits->rung_steps,
+                                       .generations = limits->generations,
                                        .seed = seed,
                                        .replay = c->replay,
                                        .n_replay = c->n_replay,

@@ -26,6 +26,7 @@ static const struct {
     {"formula", "find the formula behind data", command_formula},
     {"plot", "draw the network of a saved KAN", command_plot},
     {"export", "write a saved model as a C program", command_export},
+    {"reproduce", "run the published tables again", command_reproduce},
     {"data", "list the data that need no file, or write them", command_data},
     {"bench", "measure how fast all of this is here", command_bench},
 };

@@ -252,12 +252,17 @@ static const entry entries[] = {
      .at = AT(work), .lo = 1, .hi = 9e15},
     {OPTIONS_FORMULA, "latex", NULL, "Print the formula in LaTeX", .kind = FLAG, .at = AT(latex)},
     {OPTIONS_FORMULA, "sympy", NULL, "Print the formula for SymPy", .kind = FLAG, .at = AT(sympy)},
-    {OPTIONS_BENCH, "quick", NULL, "Every measurement shortly: to see that it works, not to be quoted",
-     .kind = FLAG, .at = AT(quick)},
+    {OPTIONS_BENCH | OPTIONS_REPRODUCE, "quick", NULL,
+     "Everything shortly: to see that it works, not to be quoted", .kind = FLAG, .at = AT(quick)},
+    {OPTIONS_REPRODUCE, "resume", NULL, "Go on with the finished runs in the folder of --out",
+     .kind = FLAG, .at = AT(resume_runs)},
+    {OPTIONS_REPRODUCE, "out", "DIR", "Folder of runs.jsonl [reproduce.out]", .kind = TEXT,
+     .at = AT(out)},
     {OPTIONS_BENCH, "only", "PARTS", "Only these parts, such as layers,threads [all but tasks]",
      .kind = TEXT, .at = AT(only)},
-    {OPTIONS_BENCH | OPTIONS_ROWS, "data", "PATH",
-     "Of bench: tasks too, their data in PATH/mnist, sklearn and splits; of plot: a file with rows to "
+    {OPTIONS_BENCH | OPTIONS_ROWS | OPTIONS_REPRODUCE, "data", "PATH",
+     "Of reproduce: the folder of the files [../shared/data]; of bench: tasks too, their data in "
+     "PATH/mnist, sklearn and splits; of plot: a file with rows to "
      "measure what matters",
      .kind = TEXT, .at = AT(data)},
     {OPTIONS_EXPORT | OPTIONS_FORMULA, "c", NULL, "As C99", .kind = FLAG, .at = AT(c)},
@@ -460,21 +465,30 @@ static error_t take(int key, char *text, struct argp_state *state) {
     return status == KAN_OK ? 0 : EINVAL;
 }
 
+/* Whether another option of that name is the one which the command takes. */
+static bool is_namesake(unsigned takes, const entry *e) {
+    for (size_t j = 0; j < N_ENTRIES && !(takes & e->group); ++j)
+        if (takes & entries[j].group && strcmp(entries[j].name, e->name) == 0) return true;
+    return false;
+}
+
 /* argp's own --help would call every command "kan". Options of other commands are known as well, but
  * not shown: they get a message of their own. */
 static void fill_options(unsigned takes, struct argp_option *list) {
+    size_t n = 0;
     for (size_t j = 0; j < N_ENTRIES; ++j) {
         const entry *e = &entries[j];
-        list[j] = (struct argp_option){.name = e->name,
-                                       .key = e->group == OPTIONS_OUTPUT ? 'o' : FIRST_KEY + (int)j,
-                                       .arg = e->arg,
-                                       .flags = takes & e->group ? 0 : OPTION_HIDDEN,
-                                       .doc = e->doc,
-                                       .group = (int)e->group};
+        if (is_namesake(takes, e)) continue;
+        list[n++] = (struct argp_option){.name = e->name,
+                                         .key = e->group == OPTIONS_OUTPUT ? 'o' : FIRST_KEY + (int)j,
+                                         .arg = e->arg,
+                                         .flags = takes & e->group ? 0 : OPTION_HIDDEN,
+                                         .doc = e->doc,
+                                         .group = (int)e->group};
     }
-    list[N_ENTRIES] = (struct argp_option){
+    list[n] = (struct argp_option){
         .name = "help", .key = HELP_KEY, .doc = "Give this help list", .group = -1};
-    list[N_ENTRIES + 1] = (struct argp_option){.name = NULL};
+    list[n + 1] = (struct argp_option){.name = NULL};
 }
 
 int options_parse(const options_command *command, int argc, char **argv, options *o) {

@@ -18,7 +18,7 @@ enum {
     OPTIONS_MAX_SHAPES = 64,
     OPTIONS_MAX_GRIDS = 16,
     OPTIONS_MAX_RANGES = 128,
-    OPTIONS_MAX_ARGUMENTS = 2,
+    OPTIONS_MAX_ARGUMENTS = 16,
     OPTIONS_MAX_GIVEN = 512
 };
 
@@ -74,7 +74,8 @@ typedef struct options {
 
     bool latex, c, sympy; /* of formula; c of export too */
 
-    bool quick;
+    bool quick, resume_runs;
+    const char *out;  /* of reproduce: a folder */
     const char *only; /* of bench */
     const char *data; /* of bench: a folder; of plot: rows */
 
@@ -105,9 +106,10 @@ enum {
     OPTIONS_EXPORT = 1024, /* --c */
     OPTIONS_PENALTY =
         2048, /* --lamb --lamb-l1 --lamb-entropy --lamb-coef --lamb-coefdiff --reg-metric */
-    OPTIONS_SEARCH = 4096,     /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
-    OPTIONS_FORMULA = 8192,    /* --latex --sympy --work, and --c                                  */
-    OPTIONS_CHECKPOINT = 16384 /* --checkpoint --every --resume                                 */
+    OPTIONS_SEARCH = 4096,      /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
+    OPTIONS_FORMULA = 8192,     /* --latex --sympy --work, and --c                                  */
+    OPTIONS_CHECKPOINT = 16384, /* --checkpoint --every --resume                                    */
+    OPTIONS_REPRODUCE = 32768   /* --quick --resume --out, and --data FOLDER                        */
 };
 
 typedef struct options_command {

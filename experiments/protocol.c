@@ -405,6 +405,12 @@ kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_erro
     return status;
 }
 
+bool protocol_is_better(kan_task task, const kan_metric *a, const kan_metric *b) {
+    if (task == KAN_REGRESSION) return a->rmse < b->rmse;
+    return a->accuracy > b->accuracy ||
+           (a->accuracy == b->accuracy && a->cross_entropy < b->cross_entropy);
+}
+
 void trained_free(trained *t) {
     kan_net_free(t->net);
     kan_mlp_free(t->mlp);

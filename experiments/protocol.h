@@ -111,6 +111,10 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
  * above. */
 kan_status protocol_refit(trained *t, const problem *p, progress *show, kan_error *error);
 
+/* Whether a is better than b on validation rows: a smaller RMSE; more right answers, and of equally many the surer
+ * ones. */
+bool protocol_is_better(kan_task task, const kan_metric *a, const kan_metric *b);
+
 void trained_free(trained *t);
 
 /* A trained model or none, to a file and back; into a t whose candidate is the one that was trained, but for what

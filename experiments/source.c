@@ -236,16 +236,23 @@ static int check_rows(const source *s) {
         return complain(1, "%s: too few rows: %zu, and %d are needed to train on", s->name, s->train->n,
                         SOURCE_MIN_ROWS);
     const int status = s->train->task == KAN_REGRESSION ? check_targets(s) : check_classes(s);
-    if (status == 0) warn_of_inputs(s);
     return status;
 }
 
-int source_load(const char *name, const options *o, source *s) {
+int source_read(const char *name, const options *o, source *s) {
     *s = (source){.name = name, .is_generator = source_is_generator(name)};
     int status = check_options(name, o);
     if (status == 0)
         status = s->is_generator ? source_generate(name, o, &s->train, &s->test) : read_files(o, s);
-    if (status == 0) status = check_rows(s);
+    if (status != 0) source_free(s);
+    return status;
+}
+
+int source_load(const char *name, const options *o, source *s) {
+    int status = source_read(name, o, s);
+    if (status != 0) return status;
+    status = check_rows(s);
+    if (status == 0) warn_of_inputs(s);
     if (status != 0) source_free(s);
     return status;
 }

@@ -25,6 +25,9 @@ typedef struct source {
 int source_load(const char *name, const options *o, source *s);
 void source_free(source *s);
 
+/* The same without a look at what is read, for rows that somebody has looked at. */
+int source_read(const char *name, const options *o, source *s);
+
 /* Whether DATA is "fn:.." and not a file. */
 bool source_is_generator(const char *name);
 

@@ -233,7 +233,8 @@ static kan_status train_run(job *j, seed_run *r, uint64_t seed, double seconds, 
     const volatile sig_atomic_t *stop = stop_of(j);
     trained *t = r->t;
     if (j->o.effort > 0.0)
-        return effort_train(&j->c, &j->p, j->s.test, seed, j->o.effort, stop, show, t, error);
+        return effort_train(&j->c, &j->p, j->s.test, seed, &(effort_limits){.seconds = j->o.effort},
+                            stop, show, t, error);
     kan_status status = KAN_OK;
     if (!r->refits) status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, stop, show, t, error);
     if (status != KAN_OK || *stop) return status;

@@ -1,0 +1,260 @@
+/* experiments/reproduce_tables.c - experiments whose data are files below --data: tables, MNIST and knots.
+ *
+ * Baselines are the better of the two MLP columns that data/README.md has of scikit-learn: one run, one split, not
+ * tuned.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "experiments/reproduce.h"
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+#define MNIST       "mnist/"
+#define MNIST_TRAIN MNIST "train-images-idx3-ubyte.gz:" MNIST "train-labels-idx1-ubyte.gz"
+#define MNIST_TEST  MNIST "t10k-images-idx3-ubyte.gz:" MNIST "t10k-labels-idx1-ubyte.gz"
+#define FASHION     "fashion_mnist_1k/images-idx3-ubyte.gz:fashion_mnist_1k/labels-idx1-ubyte.gz"
+
+/* ---- tables ------------------------------------------------------------------------------------------ */
+
+static const reproduce_task table_tasks[] = {
+    {.name = "diabetes",
+     .data = "sklearn/diabetes.csv",
+     .split = "splits/diabetes.csv",
+     .published_mlp = 60.29},
+    {.name = "concrete",
+     .data = "uci_regression/concrete.csv",
+     .split = "splits/concrete.csv",
+     .published_mlp = 5.393},
+    {.name = "energy_heating",
+     .data = "uci_regression/energy_heating.csv",
+     .split = "splits/energy_heating.csv",
+     .published_mlp = 0.7134},
+    {.name = "energy_cooling",
+     .data = "uci_regression/energy_cooling.csv",
+     .split = "splits/energy_cooling.csv",
+     .published_mlp = 1.251},
+    {.name = "yacht",
+     .data = "uci_regression/yacht.csv",
+     .split = "splits/yacht.csv",
+     .published_mlp = 1.417},
+    {.name = "boston",
+     .data = "uci_regression/boston.csv",
+     .split = "splits/boston.csv",
+     .published_mlp = 4.076},
+    {.name = "airfoil",
+     .data = "uci_regression/airfoil.csv",
+     .split = "splits/airfoil.csv",
+     .published_mlp = 1.696},
+    {.name = "wine_quality_red",
+     .data = "uci_regression/wine_quality_red.csv",
+     .split = "splits/wine_quality_red.csv",
+     .published_mlp = 0.6123},
+    {.name = "wine_quality_white",
+     .data = "uci_regression/wine_quality_white.csv",
+     .split = "splits/wine_quality_white.csv",
+     .published_mlp = 0.7445},
+    {.name = "power_plant",
+     .data = "uci_regression/power_plant.csv",
+     .split = "splits/power_plant.csv",
+     .published_mlp = 3.859,
+     .full_only = true},
+    {.name = "kin8nm",
+     .data = "uci_regression/kin8nm.csv",
+     .split = "splits/kin8nm.csv",
+     .published_mlp = 0.07463,
+     .full_only = true},
+    {.name = "naval_compressor",
+     .data = "uci_regression/naval_compressor.csv",
+     .split = "splits/naval_compressor.csv",
+     .published_mlp = 0.0003767,
+     .full_only = true},
+    {.name = "california_housing",
+     .data = "uci_regression/california_housing.csv",
+     .split = "splits/california_housing.csv",
+     .published_mlp = 0.5249,
+     .full_only = true},
+    {.name = "protein",
+     .data = "uci_regression/protein.csv",
+     .split = "splits/protein.csv",
+     .published_mlp = 4.086,
+     .full_only = true},
+    {.name = "iris",
+     .data = "sklearn/iris.csv",
+     .split = "splits/iris.csv",
+     .classes = true,
+     .published_mlp = 1},
+    {.name = "wine",
+     .data = "sklearn/wine.csv",
+     .split = "splits/wine.csv",
+     .classes = true,
+     .published_mlp = 0.9722},
+    {.name = "breast_cancer",
+     .data = "sklearn/breast_cancer.csv",
+     .split = "splits/breast_cancer.csv",
+     .classes = true,
+     .published_mlp = 0.9649},
+    {.name = "digits",
+     .data = "sklearn/digits.csv",
+     .split = "splits/digits.csv",
+     .classes = true,
+     .published_mlp = 0.9749},
+    {.name = "banknote",
+     .data = "uci_classification/banknote.csv",
+     .split = "splits/banknote.csv",
+     .classes = true,
+     .published_mlp = 1},
+    {.name = "sonar",
+     .data = "uci_classification/sonar.csv",
+     .split = "splits/sonar.csv",
+     .classes = true,
+     .published_mlp = 0.8571},
+    {.name = "titanic",
+     .data = "uci_classification/titanic.csv",
+     .split = "splits/titanic.csv",
+     .classes = true,
+     .published_mlp = 0.7978},
+    {.name = "musk1",
+     .data = "uci_classification/musk1.csv",
+     .split = "splits/musk1.csv",
+     .classes = true,
+     .published_mlp = 0.9053},
+    {.name = "spambase",
+     .data = "uci_classification/spambase.csv",
+     .split = "splits/spambase.csv",
+     .classes = true,
+     .published_mlp = 0.938},
+    {.name = "magic",
+     .data = "uci_classification/magic.csv",
+     .split = "splits/magic.csv",
+     .classes = true,
+     .published_mlp = 0.8749,
+     .full_only = true},
+    {.name = "adult",
+     .data = "uci_classification/adult_onehot_train.csv.gz",
+     .test = "uci_classification/adult_onehot_test.csv.gz",
+     .classes = true,
+     .published_mlp = 0.8423,
+     .full_only = true},
+    {.name = "knot",
+     .data = "knot/knot_train.csv",
+     .test = "knot/knot_test.csv",
+     .classes = true,
+     .published_mlp = 0.9412,
+     .full_only = true},
+    {.name = "fashion_1k",
+     .data = FASHION,
+     .split = "splits/fashion_mnist_1k.csv",
+     .classes = true,
+     .published_mlp = 0.8100},
+};
+
+/* The configurations of `kan compare`, as many of either family; and what the data ask for without hidden nodes, each
+ * a least-squares fit (of classes: logistic): a linear model and one spline an input. */
+#define KAN(j)                                                                          \
+    {                                                                                   \
+        .arm = "kan", .method = REPRODUCE_CANDIDATE, .number = j, .epochs = { 200, 40 } \
+    }
+#define MLP(j)                                                                                      \
+    {                                                                                               \
+        .arm = "mlp", .family = FAMILY_MLP, .method = REPRODUCE_CANDIDATE, .number = j, .epochs = { \
+            200,                                                                                    \
+            40                                                                                      \
+        }                                                                                           \
+    }
+#define SLOW(j) .method = REPRODUCE_CANDIDATE, .number = j, .epochs = {200, 40}, .full_only = true
+static const reproduce_contender table_contenders[] = {
+    KAN(0),
+    KAN(1),
+    KAN(2),
+    {.arm = "kan", SLOW(5)},
+    MLP(1),
+    MLP(2),
+    MLP(3),
+    {.arm = "mlp", .family = FAMILY_MLP, SLOW(4)},
+    {.arm = "linear", .shape = "n,c", .cells = "1", .degree = 1},
+    {.arm = "additive", .shape = "n,c", .cells = "3,6,12", .degree = 3},
+};
+
+const reproduce_experiment reproduce_tabular = {
+    .name = "tabular",
+    .title = "tables of regression (rmse) and classification (accuracy)",
+    .source = "scikit-learn 1.2.1, the better of two MLPs of 64,64 (data/README.md); no published KAN",
+    .tasks = table_tasks,
+    .n_tasks = COUNT(table_tasks),
+    .contenders = table_contenders,
+    .n_contenders = COUNT(table_contenders),
+    .seeds = {5, 1},
+    .effort = {{.starts = 2, .round_steps = 5, .rung_steps = 15, .generations = 1},
+               {.starts = 2, .round_steps = 5, .rung_steps = 10, .generations = 1}},
+};
+
+/* ---- MNIST ------------------------------------------------------------------------------------------------ */
+
+static const reproduce_task mnist_tasks[] = {
+    {.name = "784,64,10",
+     .data = MNIST_TRAIN,
+     .test = MNIST_TEST,
+     .classes = true,
+     .shape = "784,64,10",
+     .published_kan = 0.9616,
+     .published_mlp = 0.9794,
+     .published_seconds = 965.0},
+    {.name = "784,16,10",
+     .data = MNIST_TRAIN,
+     .test = MNIST_TEST,
+     .classes = true,
+     .shape = "784,16,10",
+     .published_kan = 0.9616,
+     .published_mlp = 0.9794,
+     .full_only = true,
+     .published_seconds = 965.0},
+};
+
+#define IMAGES(rate_of_adam) \
+    .method = REPRODUCE_TRAIN, .batch = 128, .rate = rate_of_adam, .precision = KAN_SINGLE
+static const reproduce_contender mnist_contenders[] = {
+    {.arm = "kan", .cells = "5", .epochs = {10, 3}, IMAGES(0.001)},
+    {.arm = "mlp", .family = FAMILY_MLP, .shape = "n,64,c", .epochs = {10, 5}, IMAGES(0.005)},
+    {.arm = "mlp_equal", .family = FAMILY_MLP, .shape = "equal", .epochs = {10, 2}, IMAGES(0.001)},
+};
+
+const reproduce_experiment reproduce_mnist = {
+    .name = "mnist",
+    .title = "MNIST; the MLP has 64 hidden nodes, mlp_equal as many parameters as the KAN",
+    .source =
+        "KAN or MLP: A Fairer Comparison, arXiv 2407.16674: best KAN, best MLP up to 102k parameters",
+    .metric = REPRODUCE_ACCURACY,
+    .tasks = mnist_tasks,
+    .n_tasks = COUNT(mnist_tasks),
+    .contenders = mnist_contenders,
+    .n_contenders = COUNT(mnist_contenders),
+    .seeds = {3, 1},
+};
+
+/* ---- knots ------------------------------------------------------------------------------------------------- */
+
+#define KNOTS .data = "knot/knot_train.csv", .test = "knot/knot_test.csv", .classes = true
+static const reproduce_task knot_tasks[] = {
+    {.name = "17,1,14", KNOTS, .shape = "n,1,c", .published_kan = 0.816, .published_mlp = 0.780},
+    {.name = "17,8,14", KNOTS, .shape = "n,8,c"},
+    {.name = "17,32,14", KNOTS, .shape = "n,32,c"},
+};
+
+#define ADAM .method = REPRODUCE_TRAIN, .epochs = {100, 30}, .batch = 128, .rate = 0.01, .decay = 0.01
+static const reproduce_contender knot_contenders[] = {
+    {.arm = "kan", .cells = "3", ADAM},
+    {.arm = "mlp", .family = FAMILY_MLP, .shape = "n,64,64,c", ADAM},
+    {.arm = "mlp_equal", .family = FAMILY_MLP, .shape = "equal", ADAM},
+};
+
+const reproduce_experiment reproduce_knots = {
+    .name = "knots",
+    .title = "the signature of a knot from 17 invariants",
+    .source = "KAN, arXiv 2404.19756, table 3: KAN [17,1,14] with about 200 parameters, MLP of 3e5",
+    .metric = REPRODUCE_ACCURACY,
+    .tasks = knot_tasks,
+    .n_tasks = COUNT(knot_tasks),
+    .contenders = knot_contenders,
+    .n_contenders = COUNT(knot_contenders),
+    .seeds = {3, 1},
+    .attributed = true,
+};
