@@ -158,6 +158,8 @@ static void write_verdict(const reproduce_row *row, const summary *kan, const su
     if (isfinite(j.published_ratio) && larger)
         used = (size_t)snprintf(text, size, "%+.2f points to the published KAN; ",
                                 100.0 * (kan->median - row->task->published_kan));
+    else if (fabs(log(j.published_ratio)) < log(1.05))
+        used = (size_t)snprintf(text, size, "within 5 %% of the published KAN; ");
     else if (isfinite(j.published_ratio))
         used = (size_t)snprintf(text, size, "%.2g times %s the published KAN; ",
                                 j.published_ratio >= 1.0 ? j.published_ratio : 1.0 / j.published_ratio,

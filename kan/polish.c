@@ -83,8 +83,8 @@ static const char *number_at(const char *text, const char *at) {
     return end;
 }
 
-/* The text with 0 for what rounding left, numbers below `nothing`, and "pi/2" for 1.5707963267948966 and the like: numbers that kan_refit_round put there. To be freed; NULL
- * without memory. */
+/* The text with 0 for what rounding left, numbers below `nothing`, and "pi/2" for 1.5707963267948966 and the like, numbers
+ * that kan_refit_round put there. To be freed; NULL without memory. */
 static char *name_constants(const char *text, double nothing) {
     kan_constant found;
     char *named = malloc(sizeof found.text * strlen(text) + 3), *to = named;

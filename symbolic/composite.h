@@ -37,8 +37,8 @@ typedef struct kan_composite_options { /* zero means the default in brackets    
     const kan_function *const *outer;  /* [exp log sqrt 1/sqrt 1/x 1/x^2 x^2 sin] g, n_outer of them */
     const kan_function *const *inner;  /* [x^2 exp log sqrt sin cosh] f, n_inner of them             */
     size_t n_outer, n_inner;           /* rows of the table: their text forms are parsed              */
-    kan_meter *
-        meter; /* counts the pairs; when it is over before the last one, there is no result: 0, error as it was */
+    /* Counts the pairs; when it is over before the last one, there is no result: 0, error as it was. */
+    kan_meter *meter;
 } kan_composite_options;
 
 /* Fits every pair to n samples, as kan_curve_fit does, and writes the at most max best by rmse to `best`; rmse within

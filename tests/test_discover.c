@@ -43,6 +43,14 @@ static kan_discovery *found_by(const problem *p, const kan_discover_options *opt
     return found;
 }
 
+static void expect_same_text(const kan_expression *a, const kan_expression *b) {
+    char *left = kan_expression_print(a, KAN_EXPRESSION_TEXT, NULL);
+    char *right = kan_expression_print(b, KAN_EXPRESSION_TEXT, NULL);
+    cr_assert(eq(str, left, right));
+    free(left);
+    free(right);
+}
+
 static bool same(const problem *p, const kan_expression *e, const kan_expression *made) {
     kan_error error;
     kan_agree_range box[8];
@@ -113,11 +121,7 @@ Test(discover, the_same_seed_gives_the_same_formula) {
     const problem p = {"x*y", -1.0, 1.0, 0.0};
     kan_expression *e, *again;
     kan_discovery *a = found_by(&p, NULL, &e), *b = found_by(&p, NULL, &again);
-    char *left = kan_expression_print(a->formulas[a->best].expression, KAN_EXPRESSION_TEXT, NULL);
-    char *right = kan_expression_print(b->formulas[b->best].expression, KAN_EXPRESSION_TEXT, NULL);
-    cr_assert(eq(str, left, right));
-    free(left);
-    free(right);
+    expect_same_text(a->formulas[a->best].expression, b->formulas[b->best].expression);
     kan_discovery_free(a);
     kan_discovery_free(b);
     kan_expression_free(e);
@@ -148,11 +152,7 @@ Test(discover, a_count_of_work_repeats_what_the_clock_ended) {
     cr_assert(eq(sz, b->n, a->n)); /* 0 where 1.3 s are too few for a first formula */
     for (size_t k = 0; k < a->n; ++k) {
         cr_assert(eq(dbl, a->formulas[k].rmse, b->formulas[k].rmse));
-        char *left = kan_expression_print(a->formulas[k].expression, KAN_EXPRESSION_TEXT, NULL);
-        char *right = kan_expression_print(b->formulas[k].expression, KAN_EXPRESSION_TEXT, NULL);
-        cr_assert(eq(str, left, right));
-        free(left);
-        free(right);
+        expect_same_text(a->formulas[k].expression, b->formulas[k].expression);
     }
     kan_discovery_free(a);
     kan_discovery_free(b);

@@ -107,9 +107,8 @@ typedef struct kan_search_options {
         *replay; /* [n_replay] the record to be repeated, seconds then being ignored */
     size_t n_replay;
     const volatile sig_atomic_t *stop; /* ends the search in good order when it becomes non-zero   */
-    void (*between)(
-        void *context); /* called before every step of every training, where the search can be
-                                       saved  [NULL]                                              */
+    /* Called before every step of every training, where the search can be saved  [NULL] */
+    void (*between)(void *context);
     void *context;
 } kan_search_options;
 

@@ -107,9 +107,12 @@ static void snapshot_origin(const char *name, double **theta, size_t *size, kan_
     if (s->status == KAN_OK && s->loading) {
         kan_work_free(*theta);
         const size_t shape[1] = {n}; /* nothing is allocated for what the file only claims */
-        *theta = kan_file_find(s->file, name, KAN_F64, 1, shape, s->error) ? kan_work_alloc(n) : NULL;
+        const bool there = kan_file_find(s->file, name, KAN_F64, 1, shape, s->error) != NULL;
+        *theta = there ? kan_work_alloc(n) : NULL;
         *size = *theta ? n : 0;
-        if (!*theta) kan_snapshot_fail(s, KAN_EFORMAT);
+        if (!there) kan_snapshot_fail(s, KAN_EFORMAT);
+        if (there && !*theta)
+            kan_snapshot_fail(s, kan_status_fail(s->error, KAN_ENOMEM, "search: out of memory"));
     }
     kan_snapshot_reals(s, name, n, *theta);
 }

@@ -47,8 +47,8 @@ void search_release(const kan_search_state *t, kan_model **m);
 /* CPU seconds, or those that the meter counts. */
 double search_now(const kan_search_state *t);
 
-/* Whether *stop is set, or the meter is over; and whether no other stage of starts or ladder may begin, in this generation or in a new
- * one. */
+/* Whether *stop is set, or the meter is over; and whether no other stage of starts or ladder may begin, in this
+ * generation or in a new one. */
 bool search_stopped(const kan_search_state *t);
 bool search_is_over(const kan_search *s);
 
