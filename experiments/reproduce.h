@@ -27,7 +27,7 @@
 typedef enum reproduce_method {
     REPRODUCE_SEARCH = 0, /* starts and a ladder of grids, in counted steps: experiments/effort.h     */
     REPRODUCE_TRAIN,      /* one training: experiments/protocol.h, Adam for a number of epochs        */
-    REPRODUCE_CANDIDATE,  /* number `number` of the configurations of `kan compare`                   */
+    REPRODUCE_CANDIDATE,  /* number `number` of those of `kan compare`; cells, rate, decay if given   */
     REPRODUCE_CONTINUAL   /* peaks one after the other: experiments/reproduce_continual.c             */
 } reproduce_method;
 
@@ -36,9 +36,10 @@ typedef struct reproduce_contender {
     const char *arm; /* "kan", "mlp", "linear", ..: selection is within an arm */
     family family;
     reproduce_method method;
-    const char *
-        shape; /* "n,5,c": n inputs, c outputs; NULL: that of the task; "equal": two hidden levels, as many
-                          parameters as the selected KAN, and trained when that is known */
+    const char *tasks; /* "regression", "classification" or the name of one task; NULL: all */
+    /* "n,5,c": n inputs, c outputs; NULL: that of the task; "equal", "flops": two hidden levels, as many parameters or
+     * multiply-adds a sample as the selected KAN, and trained when that is known */
+    const char *shape;
     const char *cells; /* grid, or the rungs of a ladder; NULL: those of the task, or of the effort */
     size_t degree, number;
     kan_activation activation;
@@ -106,11 +107,11 @@ typedef struct reproduce_run {
     const reproduce_contender *contender;
     uint64_t seed;
     bool quick;
-    double budget;           /* CPU seconds, 0: as many as the steps take */
-    const char *folder;      /* --data */
-    uint64_t data_sum;       /* checksum of its files */
-    size_t equal_parameters; /* of an "equal" shape */
-    char key[17];            /* of all that determines the result; "" until that is known */
+    double budget;      /* CPU seconds, 0: as many as the steps take */
+    const char *folder; /* --data */
+    uint64_t data_sum;  /* checksum of its files */
+    size_t equal;       /* parameters of an "equal" shape, multiply-adds of a "flops" shape */
+    char key[17];       /* of all that determines the result; "" until that is known */
     reproduce_state state;
     json_t *line; /* the result, once done */
 } reproduce_run;

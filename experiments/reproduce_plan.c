@@ -39,8 +39,14 @@ static uint64_t sum_data(reproduce_row *row, const char *folder) {
     return sum;
 }
 
-static bool takes_part(const reproduce_contender *c, const reproduce_wishes *w) {
-    return !(w->quick && c->full_only);
+static bool is_about(const reproduce_contender *c, const reproduce_task *t) {
+    return !c->tasks || strcmp(c->tasks, t->classes ? "classification" : "regression") == 0 ||
+           strcmp(c->tasks, t->name) == 0;
+}
+
+static bool takes_part(const reproduce_contender *c, const reproduce_task *t,
+                       const reproduce_wishes *w) {
+    return !(w->quick && c->full_only) && is_about(c, t);
 }
 
 /* Gives every contender its place in an arm; the runs are there. */
@@ -48,7 +54,7 @@ static kan_status fill_arms(reproduce_row *row, const reproduce_wishes *w) {
     const reproduce_experiment *e = row->experiment;
     size_t run = 0;
     for (size_t j = 0; j < e->n_contenders; ++j) {
-        if (!takes_part(&e->contenders[j], w)) continue;
+        if (!takes_part(&e->contenders[j], row->task, w)) continue;
         reproduce_arm *a = find_arm(row, e->contenders[j].arm);
         if (!a) {
             a = &row->arms[row->n_arms++];
@@ -68,7 +74,7 @@ static kan_status make_row(reproduce_row *row, const reproduce_wishes *w) {
     const uint64_t sum = sum_data(row, w->folder);
     row->seeds = w->seeds ? w->seeds : e->seeds[w->quick];
     for (size_t j = 0; j < e->n_contenders; ++j)
-        row->n_runs += takes_part(&e->contenders[j], w) ? row->seeds : 0;
+        row->n_runs += takes_part(&e->contenders[j], row->task, w) ? row->seeds : 0;
     row->runs = calloc(row->n_runs, sizeof *row->runs);
     if (!row->runs) return KAN_ENOMEM;
     for (size_t j = 0; j < row->n_runs; ++j)
@@ -144,14 +150,22 @@ size_t reproduce_arm_results(const reproduce_row *row, const reproduce_arm *a,
 
 /* ---- what comes next -------------------------------------------------------------------------------- */
 
-/* Whether a run may begin: its key is then known. An "equal" shape waits for the KANs of the first seed. */
+/* What of a KAN's line decides a shape that is to equal it, or NULL. */
+static const char *equal_in(const reproduce_contender *c) {
+    if (!c->shape) return NULL;
+    return strcmp(c->shape, "equal") == 0   ? "parameters"
+           : strcmp(c->shape, "flops") == 0 ? "flops"
+                                            : NULL;
+}
+
+/* Whether a run may begin: its key is then known. A shape that equals the KAN's waits for the KANs of the first seed. */
 static bool is_ready(reproduce_row *row, reproduce_run *r) {
     if (r->key[0]) return true;
-    if (r->contender->shape && strcmp(r->contender->shape, "equal") == 0) {
+    const char *what = equal_in(r->contender);
+    if (what) {
         const reproduce_arm *kan = find_arm(row, "kan");
         if (!kan || kan->selected == kan->n) return false;
-        const json_t *parameters = json_object_get(kan->runs[kan->selected]->line, "parameters");
-        r->equal_parameters = (size_t)json_integer_value(parameters);
+        r->equal = (size_t)json_number_value(json_object_get(kan->runs[kan->selected]->line, what));
     }
     reproduce_set_key(r);
     return true;

@@ -62,10 +62,10 @@ void reproduce_recipe(const reproduce_run *r, char *text, size_t size) {
         "%llu budget %.17g isa %s",
         r->experiment->name, t->name, t->data, (unsigned long long)r->data_sum, or_dash(t->test),
         or_dash(t->split), or_dash(t->ranges), rows_of(r), t->noise, t->classes, c->arm,
-        family_name(c->family), (int)c->method, or_dash(c->shape), or_dash(t->shape),
-        r->equal_parameters, or_dash(cells_of(r)), c->degree, c->number, (int)c->activation,
-        (int)c->init, c->epochs[r->quick], c->batch, c->rate, c->decay, (int)c->precision, e->starts,
-        e->round_steps, e->rung_steps, e->generations, (unsigned long long)r->seed, r->budget,
+        family_name(c->family), (int)c->method, or_dash(c->shape), or_dash(t->shape), r->equal,
+        or_dash(cells_of(r)), c->degree, c->number, (int)c->activation, (int)c->init,
+        c->epochs[r->quick], c->batch, c->rate, c->decay, (int)c->precision, e->starts, e->round_steps,
+        e->rung_steps, e->generations, (unsigned long long)r->seed, r->budget,
         kan_isa_name(kan_isa_get()));
 }
 
@@ -141,18 +141,21 @@ static kan_status set_data(const reproduce_run *r, options *o, texts *t, kan_err
     return KAN_OK;
 }
 
-/* "n,w,w,c" with the largest w that has at most that many parameters. */
-static void write_equal(size_t n_in, size_t n_out, size_t parameters, char *text, size_t size) {
+/* "n,w,w,c" with the largest w that has at most `most` parameters, or, with biases = 0, weights. */
+static void write_equal(size_t n_in, size_t n_out, size_t biases, size_t most, char *text,
+                        size_t size) {
     size_t w = 1;
-    while ((n_in + 1) * (w + 1) + (w + 2) * (w + 1) + (w + 2) * n_out <= parameters) ++w;
+    while ((n_in + biases) * (w + 1) + (w + 1 + biases) * (w + 1) + (w + 1 + biases) * n_out <= most)
+        ++w;
     snprintf(text, size, "%zu,%zu,%zu,%zu", n_in, w, w, n_out);
 }
 
 /* The shape of an entry for that many inputs and outputs: its letters n and c are numbers. */
 static void write_shape(const reproduce_run *r, const kan_dataset *d, char *text, size_t size) {
     const char *shape = r->contender->shape ? r->contender->shape : r->task->shape;
-    if (strcmp(shape, "equal") == 0) {
-        write_equal(d->n_in, d->n_out, r->equal_parameters, text, size);
+    const bool as_many_flops = strcmp(shape, "flops") == 0;
+    if (as_many_flops || strcmp(shape, "equal") == 0) {
+        write_equal(d->n_in, d->n_out, as_many_flops ? 0 : 1, r->equal, text, size);
         return;
     }
     size_t used = 0;
@@ -173,6 +176,9 @@ static kan_status make_candidate(const reproduce_run *r, const kan_dataset *d, o
         candidate list[CANDIDATES];
         candidates_make(c->family, d, list);
         *made = list[c->number];
+        if (c->cells) made->net.n_cells = strtoul(c->cells, NULL, 10);
+        if (c->rate > 0.0) made->train.rate = c->rate;
+        if (c->decay > 0.0) made->train.weight_decay = c->decay;
         const size_t epoch = made->train.batch ? (d->n + made->train.batch - 1) / made->train.batch : 1;
         if (epochs > 0 && epochs * epoch < made->train.steps) made->train.steps = epochs * epoch;
         return KAN_OK;
