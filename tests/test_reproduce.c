@@ -26,17 +26,26 @@ static void check_shape(const char *shape, const char *name) {
     char text[256];
     options_shape read;
     kan_error error;
-    if (strcmp(shape, "equal") == 0) return;
+    if (strcmp(shape, "equal") == 0 || strcmp(shape, "flops") == 0) return;
     snprintf(text, sizeof text, "%s", shape);
     for (char *c = text; *c; ++c) *c = *c == 'n' ? '3' : *c == 'c' ? '2' : *c;
     cr_assert(eq(int, options_read_shape("shape", text, &read, &error), KAN_OK), "%s: %s", name,
               error.message);
 }
 
+/* The tasks of a contender are those of a kind, or one that there is. */
+static bool has_tasks(const reproduce_experiment *e, const reproduce_contender *c) {
+    bool has = !c->tasks || strcmp(c->tasks, "regression") == 0 ||
+               strcmp(c->tasks, "classification") == 0;
+    for (size_t t = 0; t < e->n_tasks; ++t) has |= c->tasks && strcmp(c->tasks, e->tasks[t].name) == 0;
+    return has;
+}
+
 static void check_contender(const reproduce_experiment *e, const reproduce_contender *c) {
     size_t n, grids[OPTIONS_MAX_GRIDS];
     kan_error error;
     cr_assert(c->arm != NULL);
+    cr_assert(has_tasks(e, c), "%s: no task %s", e->name, c->tasks);
     if (c->shape) check_shape(c->shape, e->name);
     if (c->cells) cr_assert(eq(int, options_read_grids("grid", c->cells, &n, grids, &error), KAN_OK));
     if (c->method == REPRODUCE_CANDIDATE) cr_assert(lt(sz, c->number, CANDIDATES));
