@@ -18,9 +18,8 @@ static const options_command description = {
     .doc =
         "Measure layers, nets, optimizers, reading of tables and, where asked for, whole trainings."
         "\vEvery figure stands beside what it is compared to, measured in the same run: MLPs of the "
-        "same "
-        "shape, matrix products, multiply-adds, exp. The parts are layers, nets, optimizers, reading, "
-        "threads and tasks; tasks are done with --data or --only tasks.",
+        "same shape, matrix products, multiply-adds, exp. Tasks, which are whole trainings, are done "
+        "with --data or --only tasks.",
     .takes = OPTIONS_BENCH | OPTIONS_THREADS | OPTIONS_JSON,
 };
 
