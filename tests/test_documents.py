@@ -20,7 +20,7 @@ More words behind sh or console:
     clock   the output turns on the clock: the exit status alone counts
 
 In an output a line "..." stands for any lines and ".." for anything without a space. Numbers with a point or an
-exponent may differ by 1 %, whole ones not at all; seconds ("0.12 s") are not compared, nor is the width of a space.
+exponent may differ by 1 %, and at will below 1e-12, which is rounding; whole ones not at all. Seconds ("0.12 s") are not compared, nor is the width of a space.
 A picture docs/pictures/NAME.svg must be the NAME.svg that the commands of a document leave, up to 2 pixels. A line
 "<!-- before: COMMAND -->" is run and not shown.
 
@@ -43,6 +43,8 @@ def near(expected, actual, factor):
     if expected == actual:
         return True
     e, a = float(expected), float(actual)
+    if 0 < max(abs(e), abs(a)) < 1e-12:
+        return True
     whole = not re.search(r"[.eE]", expected + actual)
     if factor:
         return e * a > 0 and abs(math.log(e / a)) <= math.log(factor)
@@ -225,10 +227,9 @@ class Runner:
                 self.fail(document, 0, f"no command makes {name}")
                 continue
             texts = []
-            for path in (kept, made):
-                if os.path.exists(path):
-                    with open(path, encoding="utf-8") as file:
-                        texts.append(file.read())
+            for path in filter(os.path.exists, (kept, made)):
+                with open(path, encoding="utf-8") as file:
+                    texts.append(file.read())
             if len(texts) < 2 or not same_picture(*texts):
                 if self.update:
                     shutil.copy(made, kept)
@@ -271,8 +272,8 @@ def main():
     helps = [runner.shell(f"kan {command} --help", source)[1] for command in sorted(commands)]
     options = set(re.findall(r"--[a-z][\w-]*", " ".join(helps))) | {"--help", "--version"}
     for document in documents:
-        runner.words(document, commands, options)
         runner.run(document)
+        runner.words(document, commands, options)
     if not arguments[3:]:
         shown = {block[1][0] for d in documents for block in d.blocks() if block[0] == "c" and block[1]}
         for name in sorted(set(os.listdir(os.path.join(folder, "examples"))) - shown):
