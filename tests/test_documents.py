@@ -161,7 +161,7 @@ class Runner:
                 actual.append(f"[exit status {status}]")
             wanted = "\n".join(expected).rstrip("\n").split("\n") if any(expected) else []
             if "clock" in words:
-                same = wanted[-1:] == actual[-1:] if status else True
+                same = wanted[-1:] == actual[-1:] if status else bool(wanted or not self.update)
             else:
                 same = same_output(wanted, actual, 2 if "about" in words else 0)
             if not same and not self.update:
