@@ -21,7 +21,8 @@ typedef enum kan_status {
     KAN_EFORMAT,   /* a file or an expression is not what it should be       */
     KAN_ECONFIG,   /* a configuration that came from outside makes no sense  */
     KAN_ESINGULAR, /* a least-squares system has no unique solution          */
-    KAN_ENONFINITE /* a loss, a parameter or a datum is NaN or infinite      */
+    KAN_ENONFINITE /* a loss, a parameter or a datum is NaN, infinite or far
+                      beyond what it began with                               */
 } kan_status;
 
 /* What went wrong, in one line that names the file, line, column or value. The caller owns the

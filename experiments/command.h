@@ -12,7 +12,7 @@
 
 /* Exit statuses beside 0 and 1: a command line that makes no sense (EX_USAGE of BSD, and argp's own),
  * and what shells report of a program that Ctrl-C ended. */
-enum { EXIT_USAGE = 64, EXIT_INTERRUPTED = 130 };
+enum { EXIT_DIVERGED = 3, EXIT_USAGE = 64, EXIT_INTERRUPTED = 130 };
 
 /* Set by the first SIGINT or SIGTERM; the second one ends the program. Long work looks at it. */
 extern volatile sig_atomic_t interrupted;

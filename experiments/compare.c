@@ -96,7 +96,10 @@ static kan_status train_one(comparison *c, const candidate *what, uint64_t seed,
                                   : protocol_train(what, &c->problem, seed, seconds, &interrupted,
                                                    &c->progress, out, &error);
     progress_end(&c->progress);
-    if (status == KAN_ENONFINITE) warn("%s: %s", family_name(what->family), error.message);
+    if (status == KAN_ENONFINITE) {
+        warn("%s: %s", family_name(what->family), error.message);
+        trained_free(out);
+    }
     if (status != KAN_OK && status != KAN_ENONFINITE) complain(1, "%s", error.message);
     return status;
 }
@@ -115,7 +118,8 @@ static int search(comparison *c, contest *k) {
         ++k->n_search;
     }
     if (k->n_search > 0 || interrupted) return 0;
-    return complain(1, "no %s could be trained: every configuration diverged", family_name(k->family));
+    return complain(EXIT_DIVERGED, "no %s could be trained: every configuration diverged",
+                    family_name(k->family));
 }
 
 /* Trains a configuration with every seed, first as in the search, then on all rows, and looks at the
@@ -141,9 +145,9 @@ static int train_series(comparison *c, const candidate *what, const char *stage,
         if (status != KAN_OK) return complain(1, "%s: %s", family_name(what->family), error.message);
         ++s->n;
     }
-    return s->n > 0 || interrupted
-               ? 0
-               : complain(1, "the selected %s diverged with every seed", family_name(what->family));
+    return s->n > 0 || interrupted ? 0
+                                   : complain(EXIT_DIVERGED, "the selected %s diverged with every seed",
+                                              family_name(what->family));
 }
 
 /* The family whose selected model has more parameters also gets as many as the other one. */

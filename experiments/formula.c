@@ -281,6 +281,14 @@ static int run_seed(job *j, size_t k) {
 
 /* ---- all seeds --------------------------------------------------------------------------------------- */
 
+/* A formula is fitted in the units of the data, so the squares of its errors have to be doubles. */
+static int check_targets(const source *s) {
+    double most = 0.0;
+    for (size_t r = 0; r < s->train->n * s->train->n_out; ++r) most = fmax(most, fabs(s->train->y[r]));
+    if (most > 1e-120 && most < 1e120) return 0;
+    return complain(1, "%s: kan formula needs other units: the largest target is %g", s->name, most);
+}
+
 static int load(job *j, size_t k) {
     options o = j->o;
     if (k > 0 && !j->s.is_generator) return 0;
@@ -290,6 +298,8 @@ static int load(job *j, size_t k) {
     if (status != 0) return status;
     if (j->s.train->task != KAN_REGRESSION || j->s.train->bytes)
         return complain(1, "%s: kan formula needs numbers as targets", j->s.name);
+    status = check_targets(&j->s);
+    if (status != 0) return status;
     return k == 0 ? formula_make_names(j, j->s.train) : 0;
 }
 

@@ -343,10 +343,14 @@ kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, d
     if (own->train.optimizer != KAN_ADAM) own->train.seconds = seconds;
     if (status == KAN_OK) status = make_model(out, p->fit, error);
     if (status == KAN_OK) status = run(&g, SIZE_MAX, show, error);
-    if (status == KAN_OK) status = problem_evaluate(p, out->model, p->held, &out->validation, error);
-    if (status != KAN_OK) {
+    const bool fault = status == KAN_ENONFINITE && out->report.best_step > 0;
+    if (fault) out->report.outcome = KAN_DIVERGED;
+    kan_status judged = status;
+    if (status == KAN_OK || fault)
+        judged = problem_evaluate(p, out->model, p->held, &out->validation, fault ? NULL : error);
+    if (judged != KAN_OK) {
         trained_free(out);
-        return status;
+        return status == KAN_OK ? judged : status;
     }
     if (own->train.optimizer != KAN_ADAM) { /* what the clock decided, to be repeated without it */
         own->train.steps = out->report.steps;

@@ -99,7 +99,8 @@ typedef struct progress progress;
 /* Trains one candidate with one seed (L-BFGS, which has no schedule, is also stopped by the clock): model made, grids moved to the data (KAN), trained, best
  * parameters kept, judged on the validation rows. `seconds` > 0 lets a clock decide how many steps are
  * taken (train.steps is then ignored unless it is smaller); the number is in out->report.steps. On
- * interruption (*stop) the result so far is returned. KAN_ENOMEM, KAN_ENONFINITE. */
+ * interruption (*stop) the result so far is returned. KAN_ENOMEM. KAN_ENONFINITE: out is the best that there was
+ * before the fault, for the caller to free, or has no model where that is what the training began with. */
 kan_status protocol_train(const candidate *c, const problem *p, uint64_t seed, double seconds,
                           const volatile sig_atomic_t *stop, progress *show, trained *out,
                           kan_error *error);

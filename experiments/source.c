@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "experiments/source.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +190,32 @@ static bool is_constant_bytes(const uint8_t *column, size_t n, size_t stride) {
     return true;
 }
 
+/* Squares and differences of larger numbers than this one cannot be taken, in whatever unit. */
+static const double most = DBL_MAX / 8.0;
+
+/* Column of v [n][width] that has a number too large to be standardised; width where there is none. */
+static size_t find_too_large(size_t n, size_t width, const double *v, double *value) {
+    for (size_t j = 0; v && j < n * width; ++j) {
+        if (fabs(v[j]) <= most) continue;
+        *value = v[j];
+        return j % width;
+    }
+    return width;
+}
+
+static int check_sizes(const source *s, const kan_dataset *d) {
+    char number[32];
+    double value = 0.0;
+    const size_t width = kan_dataset_y_width(d), i = find_too_large(d->n, d->n_in, d->x, &value),
+                 o = i < d->n_in ? width : find_too_large(d->n, width, d->y, &value);
+    if (i == d->n_in && o == width) return 0;
+    char **const names = i < d->n_in ? d->input_names : d->target_names;
+    const size_t column = i < d->n_in ? i : o;
+    snprintf(number, sizeof number, "%zu", column);
+    return complain(1, "%s: column '%s': %g is too large: numbers up to %.2g can be computed with",
+                    s->name, names ? names[column] : number, value, most);
+}
+
 static void warn_of_inputs(const source *s) {
     const kan_dataset *d = s->train;
     list constant = {.n = 0};
@@ -235,7 +263,9 @@ static int check_rows(const source *s) {
     if (s->train->n < SOURCE_MIN_ROWS)
         return complain(1, "%s: too few rows: %zu, and %d are needed to train on", s->name, s->train->n,
                         SOURCE_MIN_ROWS);
-    const int status = s->train->task == KAN_REGRESSION ? check_targets(s) : check_classes(s);
+    int status = s->train->task == KAN_REGRESSION ? check_targets(s) : check_classes(s);
+    if (status == 0) status = check_sizes(s, s->train);
+    if (status == 0) status = check_sizes(s, s->test);
     return status;
 }
 

@@ -164,6 +164,7 @@ static const char *outcome_name(kan_outcome outcome) {
     case KAN_STALLED: return "stalled";
     case KAN_PATIENCE: return "no more progress";
     case KAN_STOPPED: return "interrupted";
+    case KAN_DIVERGED: return "diverged";
     }
     return "";
 }
@@ -227,7 +228,8 @@ static void snapshot_run(void *context, kan_snapshot *s) {
 }
 
 /* One training and then again on all training rows, which costs 1.25 times as much; or, with --effort, a search.
- * After a second training that diverged the model is that of the first. KAN_ENOMEM, KAN_ENONFINITE. */
+ * After a second training that diverged the model is that of the first; after a first one that did, its best before.
+ * KAN_ENOMEM, KAN_ENONFINITE: there is none. */
 static kan_status train_run(job *j, seed_run *r, uint64_t seed, double seconds, progress *show,
                             kan_error *error) {
     const volatile sig_atomic_t *stop = stop_of(j);
@@ -237,11 +239,17 @@ static kan_status train_run(job *j, seed_run *r, uint64_t seed, double seconds, 
                             stop, show, t, error);
     kan_status status = KAN_OK;
     if (!r->refits) status = protocol_train(&j->c, &j->p, seed, seconds / 2.25, stop, show, t, error);
+    if (status == KAN_ENONFINITE && t->model) {
+        warn("seed %llu: %s", (unsigned long long)seed, error->message);
+        return KAN_OK;
+    }
     if (status != KAN_OK || *stop) return status;
     r->refits = true;
     t->candidate.train.stop = stop;
     status = protocol_refit(t, &j->p, show, error);
-    return status == KAN_ENONFINITE ? KAN_OK : status;
+    if (status != KAN_ENONFINITE) return status;
+    warn("seed %llu, on all rows: %s", (unsigned long long)seed, error->message);
+    return KAN_OK;
 }
 
 static kan_status make_run(job *j, uint64_t seed, double seconds, progress *show, trained *t,
@@ -370,7 +378,8 @@ static int train_seed(job *j, size_t n) {
     if (status == KAN_ENONFINITE && (j->k + 1 < n || j->best.model))
         warn("seed %llu: %s", (unsigned long long)seed, error.message);
     else if (status != KAN_OK)
-        return complain(1, "seed %llu: %s", (unsigned long long)seed, error.message);
+        return complain(status == KAN_ENONFINITE ? EXIT_DIVERGED : 1, "seed %llu: %s",
+                        (unsigned long long)seed, error.message);
     if (json_array_size(j->runs) > n_runs)
         j->used += json_real_value(json_object_get(json_array_get(j->runs, n_runs), "seconds"));
     return 0;
@@ -448,6 +457,10 @@ static int finish(const job *j) {
     if (status == 0) status = output_json(j->o.json, j->o.json ? make_record(j) : NULL);
     if (status == 0 && interrupted)
         status = complain(EXIT_INTERRUPTED, "interrupted: this is the best result so far%s",
+                          j->o.output ? ", written" : "");
+    if (status == 0 && j->best.report.outcome == KAN_DIVERGED)
+        status = complain(EXIT_DIVERGED,
+                          "every training diverged: this is the best model before that%s",
                           j->o.output ? ", written" : "");
     return status;
 }

@@ -10,9 +10,20 @@
 
 static const double significance = 0.05;
 
+/* A power of two near v, by which numbers are divided before they are squared: exact, and no square overflows. */
+static double unit_near(double v) {
+    return isfinite(v) && v != 0.0 ? ldexp(1.0, ilogb(v)) : 1.0;
+}
+
 spread spread_of(size_t n, const double *values) {
     spread s = {.n = n, .mean = gsl_stats_mean(values, 1, n), .sd = (double)NAN};
-    if (n > 1) s.sd = gsl_stats_sd_m(values, 1, n, s.mean);
+    const double unit = unit_near(s.mean);
+    double sum = 0.0;
+    for (size_t j = 0; j < n; ++j) {
+        const double d = values[j] / unit - s.mean / unit;
+        sum += d * d;
+    }
+    if (n > 1) s.sd = unit * sqrt(sum / (double)(n - 1));
     return s;
 }
 
@@ -24,7 +35,13 @@ static double variance_of_mean(kan_task task, const spread *s, size_t n_test, do
     return *from_seeds + counting;
 }
 
-double verdict_p_value(kan_task task, const spread *a, const spread *b, size_t n_test) {
+static spread in_unit(const spread *s, double unit) {
+    return (spread){.n = s->n, .mean = s->mean / unit, .sd = s->sd / unit};
+}
+
+double verdict_p_value(kan_task task, const spread *of_a, const spread *of_b, size_t n_test) {
+    const double unit = task == KAN_CLASSIFICATION ? 1.0 : unit_near(fmax(of_a->mean, of_b->mean));
+    const spread in_a = in_unit(of_a, unit), in_b = in_unit(of_b, unit), *a = &in_a, *b = &in_b;
     if (a->n < 2 || b->n < 2) return 1.0;
     double seeds_a, seeds_b;
     const double variance = variance_of_mean(task, a, n_test, &seeds_a) +

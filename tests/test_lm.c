@@ -382,3 +382,26 @@ Test(lm, allocates_when_it_is_made_and_not_in_a_step) {
     cr_assert(eq(sz, alloc_count_end(), 0));
     kan_lm_free(lm);
 }
+
+/* f = (x0 + x1 - 1)^2 / 2: no Cholesky factorisation without damping, and a whole line of solutions. */
+static double twins_value(void *context, const double *x) {
+    (void)context;
+    return 0.5 * (x[0] + x[1] - 1.0) * (x[0] + x[1] - 1.0);
+}
+
+static double twins_linearize(void *context, const double *x, double *g, double *H) {
+    g[0] = g[1] = x[0] + x[1] - 1.0;
+    H[0] = H[2] = H[3] = 1.0;
+    return twins_value(context, x);
+}
+
+Test(lm, a_singular_system_is_counted_and_solved) {
+    const kan_lm_function f = {.value = twins_value, .linearize = twins_linearize};
+    kan_lm *lm = kan_lm_alloc(2, &(kan_lm_options){.lambda = 1e-30, .least_lambda = 1e-30});
+    double x[] = {0.375, -0.375};
+    while (kan_lm_step(lm, &f, x) == KAN_LM_MOVED) {
+    }
+    cr_assert(lm->singular > 0 && lm->lambda > 1e-30);
+    cr_assert(epsilon_eq(dbl, x[0] + x[1], 1.0, 1e-7));
+    kan_lm_free(lm);
+}

@@ -188,3 +188,19 @@ Test(metric, allocates_nothing) {
     cr_assert(eq(sz, alloc_count_end(), 0));
     cr_assert(gt(dbl, sum, 0.5));
 }
+
+/* The numbers of the published example in units whose squares are no doubles, and in such whose squares lose digits. */
+Test(metric, does_not_depend_on_the_unit) {
+    static const double units[] = {0x1p1010, 0x1p600, 0x1p-600, 0x1p-1060};
+    for (size_t k = 0; k < sizeof units / sizeof *units; ++k) {
+        const double u = units[k];
+        double y[] = {3.0 * u, -0.5 * u, 2.0 * u, 7.0 * u};
+        const double y_hat[] = {2.5 * u, 0.0, 2.0 * u, 8.0 * u};
+        const kan_dataset d = {.task = KAN_REGRESSION, .n = 4, .n_in = 1, .n_out = 1, .y = y};
+        const kan_metric m = kan_metric_eval(&d, y_hat, NULL);
+        cr_assert(epsilon_eq(dbl, m.rmse / u, sqrt(0.375), u < 0x1p-1000 ? 1e-3 : rounding), "unit %g",
+                  u);
+        cr_assert(epsilon_eq(dbl, m.mae / u, 0.5, rounding), "unit %g", u);
+        cr_assert(epsilon_eq(dbl, m.r2, 1.0 - 1.5 / (467.0 / 16.0), rounding), "unit %g", u);
+    }
+}

@@ -56,6 +56,7 @@ static bool factor(kan_lm *lm) {
     while (lm->H) {
         scaled_system(lm);
         if (cholesky_factor(lm->n_active, 0.0, lm->L)) return true;
+        ++lm->singular;
         lm->lambda = fmax(10.0 * lm->lambda, DBL_EPSILON);
         if (!(lm->lambda < 1e10)) return false;
     }
@@ -246,6 +247,7 @@ void kan_lm_snapshot(kan_lm *lm, kan_snapshot *s) {
     if (s->loading) lm->linearized = 0;
     kan_snapshot_size(s, "evaluations", &lm->evaluations, SIZE_MAX);
     kan_snapshot_size(s, "products", &lm->products, SIZE_MAX);
+    kan_snapshot_size(s, "singular", &lm->singular, SIZE_MAX);
     kan_snapshot_real(s, "f", &lm->f);
     kan_snapshot_real(s, "lambda", &lm->lambda);
     kan_snapshot_real(s, "nu", &lm->nu);

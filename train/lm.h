@@ -86,6 +86,7 @@ typedef struct kan_lm {
     int started;        /* f below belongs to the current x                               */
     int linearized;     /* so do g and H                                                  */
     size_t evaluations; /* values, linearizations and bends so far                        */
+    size_t singular;    /* factorisations that failed                                     */
     double f;           /* value at x                                                     */
     double lambda, nu;
     double *g; /* [n] gradient where H was last computed                     */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "train/loss.h"
@@ -17,35 +18,65 @@ static double total_weight(const kan_dataset *d) {
     return sum;
 }
 
-/* sum_s w (y - mean y)^2 of one output. Values are counted from the first one, so that a constant
+/* sum_s w (y - mean y)^2 of one output, y in the given unit. Values are counted from the first one, so that a constant
  * column has exactly no spread. */
-static double spread(const kan_dataset *d, size_t o, double total) {
-    const double *y = d->y + o;
+static double spread(const kan_dataset *d, size_t o, double total, double unit) {
+    const double *y = d->y + o, first = y[0] / unit;
     double mean = 0.0, sum = 0.0;
-    for (size_t s = 0; s < d->n; ++s) mean += weight_of(d, s) * (y[s * d->n_out] - y[0]);
+    for (size_t s = 0; s < d->n; ++s) mean += weight_of(d, s) * (y[s * d->n_out] / unit - first);
     mean /= total;
     for (size_t s = 0; s < d->n; ++s) {
-        const double r = y[s * d->n_out] - y[0] - mean;
+        const double r = y[s * d->n_out] / unit - first - mean;
         sum += weight_of(d, s) * (r * r);
     }
     return sum;
 }
 
-static void eval_regression(const kan_dataset *d, const double *y_hat, double total, kan_metric *m) {
-    double absolute = 0.0, spreads = 0.0;
+static double spreads(const kan_dataset *d, double total, double unit) {
+    double sum = 0.0;
+    for (size_t o = 0; o < d->n_out; ++o) sum += spread(d, o, total, unit);
+    return sum;
+}
+
+/* The errors are absolute ones, or their squares, in the given unit. */
+static double mean_error(const kan_dataset *d, const double *y_hat, double total, double unit,
+                         bool square) {
+    double mean = 0.0;
     for (size_t s = 0; s < d->n; ++s) {
         double sum = 0.0;
-        for (size_t o = 0; o < d->n_out; ++o)
-            sum += fabs(y_hat[s * d->n_out + o] - d->y[s * d->n_out + o]);
-        absolute += weight_of(d, s) * sum;
+        for (size_t o = 0; o < d->n_out; ++o) {
+            const double e = fabs(y_hat[s * d->n_out + o] / unit - d->y[s * d->n_out + o] / unit);
+            sum += square ? e * e : e;
+        }
+        mean += weight_of(d, s) * sum;
     }
-    for (size_t o = 0; o < d->n_out; ++o) spreads += spread(d, o, total);
+    return mean / (total * (double)d->n_out);
+}
 
-    const double n_out = (double)d->n_out;
-    const double mse = kan_loss_mse->eval(d->n, d->n_out, y_hat, d->y, d->weight, 1.0 / total, NULL);
-    m->rmse = sqrt(mse);
-    m->mae = absolute / (total * n_out);
-    if (spreads > 0.0) m->r2 = 1.0 - mse * total * n_out / spreads;
+/* The largest number of all targets and predictions. */
+static double largest(const kan_dataset *d, const double *y_hat) {
+    double most = 0.0;
+    for (size_t j = 0; j < d->n * d->n_out; ++j) most = fmax(most, fmax(fabs(y_hat[j]), fabs(d->y[j])));
+    return most;
+}
+
+/* Whether squares of it, and sums of them, neither overflow nor lose digits. */
+static bool is_moderate(double v) {
+    return v > 1e-120 && v < 1e120;
+}
+
+/* Numbers whose squares are no doubles are measured in a unit of their own, a power of two. */
+static void eval_regression(const kan_dataset *d, const double *y_hat, double total, kan_metric *m) {
+    const double most = largest(d, y_hat);
+    const bool moderate = most == 0.0 || is_moderate(most);
+    const double unit = moderate || !isfinite(most) ? 1.0 : ldexp(1.0, ilogb(most));
+    const double mse = moderate ? kan_loss_mse->eval(d->n, d->n_out, y_hat, d->y, d->weight,
+                                                     1.0 / total, NULL)
+                                : mean_error(d, y_hat, total, unit, true),
+                 all = spreads(d, total, unit);
+    m->rmse = unit * sqrt(mse);
+    m->mae = unit * mean_error(d, y_hat, total, unit, false);
+    if (all > 0.0) m->r2 = 1.0 - mse * total * (double)d->n_out / all;
 }
 
 /* Mean of 2 TP / (2 TP + FP + FN) over the classes where any of the three is not 0. */

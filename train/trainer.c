@@ -38,6 +38,7 @@ struct kan_trainer_state {
     kan_record *history;
     size_t looks_without_gain; /* at the validation rows */
     double epoch_loss;         /* Adam: sum of this epoch's losses times their rows */
+    double zero_loss;          /* Adam: that of predicting zero */
     double start, wall_start;  /* seconds: CPU or counted ones; on the wall */
 };
 
@@ -61,6 +62,22 @@ static double norm(size_t n, const double *v) {
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
+/* The loss of a model that says 0 whatever it is asked: with the first loss the measure of what is too large. */
+static kan_status measure_zero(kan_trainer_state *t) {
+    const kan_dataset *d = t->data;
+    const size_t block = d->n < BLOCK ? d->n : BLOCK, width = kan_dataset_y_width(d);
+    double *zeros = calloc(block * d->n_out, sizeof *zeros), total = 0.0;
+    if (!zeros) return KAN_ENOMEM;
+    for (size_t s = 0; s < d->n; ++s) total += d->weight ? d->weight[s] : 1.0;
+    t->zero_loss = 0.0;
+    for (size_t s = 0; s < d->n; s += block)
+        t->zero_loss += t->options.loss->eval(d->n - s < block ? d->n - s : block, d->n_out, zeros,
+                                              d->y + s * width, d->weight ? d->weight + s : NULL,
+                                              1.0 / total, NULL);
+    free(zeros);
+    return KAN_OK;
+}
+
 static kan_status alloc_optimizer(kan_trainer_state *t) {
     const kan_train_options *o = &t->options;
     const size_t n_params = t->model->n_params;
@@ -69,7 +86,7 @@ static kan_status alloc_optimizer(kan_trainer_state *t) {
         t->rows = malloc(t->data->n * sizeof *t->rows);
         if (!t->rows) return KAN_ENOMEM;
         for (size_t s = 0; s < t->data->n; ++s) t->rows[s] = s;
-        return t->adam ? KAN_OK : KAN_ENOMEM;
+        return t->adam ? measure_zero(t) : KAN_ENOMEM;
     }
     t->theta = kan_work_alloc(n_params);
     if (o->optimizer == KAN_LM) {
@@ -237,7 +254,10 @@ static kan_outcome lm_step(kan_trainer *trainer) {
     memcpy(t->model->theta, t->theta, n_params * sizeof *t->theta);
     report->evaluations = t->lm->evaluations;
     report->loss = t->lm->f;
-    report->gradient_norm = outcome == KAN_LM_NONFINITE ? NAN : norm(n_params, t->lm->g);
+    report->singular = t->lm->singular;
+    report->gradient_norm = t->lm->linearized || outcome == KAN_LM_MOVED ? norm(n_params, t->lm->g)
+                                                                         : NAN;
+    if (outcome == KAN_LM_NONFINITE) return KAN_DIVERGED;
     if (outcome == KAN_LM_CONVERGED) return KAN_CONVERGED;
     if (outcome == KAN_LM_STALLED) return KAN_STALLED;
     return KAN_RUNNING;
@@ -274,6 +294,11 @@ static kan_outcome adam_step(kan_trainer *trainer) {
     report->gradient_norm = norm(t->model->n_params, t->grad);
     ++report->evaluations;
     t->epoch_loss += report->loss * (double)size;
+    if (!t->options.validation && isinf(report->best) && isfinite(report->loss)) {
+        report->best =
+            report->loss; /* of the parameters that this training began with: they are in t->best */
+        report->best_step = report->steps - 1;
+    }
     if (isfinite(report->gradient_norm))
         kan_adam_step(t->adam, rate_at(&t->options, report->steps), t->grad,
                       t->objective.frozen ? t->model->trainable : NULL, t->model->theta);
@@ -327,14 +352,45 @@ static void count(const kan_trainer_state *t, size_t evaluations) {
     kan_meter_add(meter, work);
 }
 
-static kan_status nonfinite(kan_trainer *trainer, kan_error *error) {
+/* Ends the training with the best parameters. */
+static kan_status diverge(kan_trainer *trainer, const char *what, kan_error *error) {
     kan_trainer_state *t = trainer->state;
+    kan_report *report = &trainer->report;
     memcpy(t->model->theta, t->best, t->model->n_params * sizeof *t->best);
+    report->outcome = KAN_DIVERGED;
     return kan_status_fail(
         error, KAN_ENONFINITE,
-        "training: the loss or its gradient is not finite in step %zu (loss %g); the best "
-        "parameters, of step %zu, are kept",
-        trainer->report.steps, trainer->report.loss, trainer->report.best_step);
+        "training: %s in step %zu (loss %g); the best parameters, of step %zu, are kept", what,
+        report->steps, report->loss, report->best_step);
+}
+
+/* What is not finite after a step; NULL where all is well. */
+static const char *fault(const kan_trainer *trainer) {
+    const kan_report *report = &trainer->report;
+    if (!isfinite(report->loss)) return "the loss is not finite";
+    if (!isfinite(report->gradient_norm)) return "the gradient is not finite";
+    if (report->outcome == KAN_DIVERGED)
+        return "the Gauss-Newton matrix is not finite or singular whatever the damping";
+    return NULL;
+}
+
+/* Mean loss of the steps of the last epoch. */
+static double last_epoch_loss(const kan_trainer_state *t, size_t steps) {
+    const size_t epoch = (t->data->n + t->options.batch - 1) / t->options.batch,
+                 n = steps < epoch ? steps : epoch;
+    double sum = 0.0;
+    for (size_t j = steps - n; j < steps; ++j) sum += t->history[j].loss;
+    return sum / (double)n;
+}
+
+/* Whether a training by Adam, the only one whose loss may rise, has ended far above where it began. */
+static bool has_exploded(const kan_trainer *trainer) {
+    static const double most = 1e3;
+    const kan_trainer_state *t = trainer->state;
+    const kan_report *report = &trainer->report;
+    if (!t->adam || report->outcome != KAN_STEPS_USED) return false;
+    const double end = t->options.validation ? report->best : last_epoch_loss(t, report->steps);
+    return end > most * fmax(t->history[0].loss, t->zero_loss);
 }
 
 kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
@@ -345,7 +401,8 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
     ++report->steps;
     report->outcome = t->adam ? adam_step(trainer) : t->lm ? lm_step(trainer) : lbfgs_step(trainer);
     count(t, report->evaluations - evaluations);
-    if (!isfinite(report->loss) || !isfinite(report->gradient_norm)) return nonfinite(trainer, error);
+    const char *what = fault(trainer);
+    if (what) return diverge(trainer, what, error);
 
     const bool last = report->outcome != KAN_RUNNING || limits(trainer) != KAN_RUNNING;
     const bool due = report->steps % t->options.check_every == 0 || last;
@@ -358,7 +415,7 @@ kan_status kan_trainer_step(kan_trainer *trainer, kan_error *error) {
         report->steps, report->evaluations, report->loss,
         due && t->options.validation ? report->validation : NAN, report->seconds};
     trainer->history_length = report->steps;
-    return KAN_OK;
+    return has_exploded(trainer) ? diverge(trainer, "the loss has exploded", error) : KAN_OK;
 }
 
 void kan_trainer_reset(kan_trainer *trainer) {
@@ -370,7 +427,8 @@ void kan_trainer_reset(kan_trainer *trainer) {
     trainer->report.best = INFINITY;
     t->looks_without_gain = 0;
     t->epoch_loss = 0.0;
-    if (trainer->report.outcome == KAN_CONVERGED || trainer->report.outcome == KAN_STALLED)
+    if (trainer->report.outcome == KAN_CONVERGED || trainer->report.outcome == KAN_STALLED ||
+        trainer->report.outcome == KAN_DIVERGED)
         trainer->report.outcome = KAN_RUNNING;
 }
 
@@ -391,7 +449,8 @@ void kan_trainer_snapshot_report(kan_report *r, kan_snapshot *s) {
     kan_snapshot_real(s, "gradient_norm", &r->gradient_norm);
     kan_snapshot_real(s, "seconds", &r->seconds);
     kan_snapshot_real(s, "wall_seconds", &r->wall_seconds);
-    kan_snapshot_size(s, "outcome", &outcome, KAN_STOPPED);
+    kan_snapshot_size(s, "singular", &r->singular, SIZE_MAX);
+    kan_snapshot_size(s, "outcome", &outcome, KAN_DIVERGED);
     r->outcome = (kan_outcome)outcome;
 }
 
@@ -437,47 +496,5 @@ kan_status kan_trainer_fit(kan_model *m, const kan_dataset *data, const kan_trai
     kan_trainer_finish(trainer);
     if (report) *report = trainer->report;
     kan_trainer_free(trainer);
-    return status;
-}
-
-/* ---- predictions -------------------------------------------------------------------------------- */
-
-kan_status kan_trainer_predict(const kan_model *m, const kan_dataset *d, double *y_hat,
-                               kan_error *error) {
-    const size_t block = d->n < BLOCK ? d->n : BLOCK;
-    double *work = kan_work_alloc(kan_model_work_size(m, block));
-    double *x = kan_work_alloc(kan_work_product(block, d->n_in + kan_dataset_y_width(d)));
-    kan_status status = KAN_ENOMEM;
-    if (!work || !x) goto done;
-    for (size_t first = 0; first < d->n; first += block) {
-        const size_t size = d->n - first < block ? d->n - first : block;
-        kan_dataset_batch(d, first, size, NULL, x, x + block * d->n_in, NULL);
-        kan_model_forward(m, size, x, y_hat + first * m->n_out, work);
-    }
-    status = KAN_OK;
-    for (size_t j = 0; j < d->n * m->n_out && status == KAN_OK; ++j)
-        if (!isfinite(y_hat[j]))
-            status = kan_status_fail(error, KAN_ENONFINITE, "the prediction for row %zu is %g",
-                                     j / m->n_out + 1, y_hat[j]);
-done:
-    kan_work_free(x);
-    kan_work_free(work);
-    return status == KAN_ENOMEM ? kan_status_fail(error, status, "predictions: out of memory") : status;
-}
-
-kan_status kan_trainer_evaluate(const kan_model *m, const kan_dataset *d, kan_metric *metric,
-                                kan_error *error) {
-    double *y_hat = kan_work_alloc(kan_work_product(d->n, m->n_out)),
-           *counts = kan_work_alloc(3 * m->n_out);
-    kan_status status = KAN_ENOMEM;
-    if (!y_hat || !counts) {
-        kan_status_fail(error, status, "predictions: out of memory");
-        goto done;
-    }
-    status = kan_trainer_predict(m, d, y_hat, error);
-    if (status == KAN_OK) *metric = kan_metric_eval(d, y_hat, counts);
-done:
-    kan_work_free(counts);
-    kan_work_free(y_hat);
     return status;
 }

@@ -63,7 +63,8 @@ typedef enum kan_outcome {
     KAN_CONVERGED,  /* the gradient is zero to rounding                                */
     KAN_STALLED,    /* no step makes the loss smaller: rounding                        */
     KAN_PATIENCE,   /* the validation rows stopped improving                           */
-    KAN_STOPPED     /* *stop was set, or the meter is over                             */
+    KAN_STOPPED,    /* *stop was set, or the meter is over                             */
+    KAN_DIVERGED    /* a numerical fault, see kan_trainer_step                         */
 } kan_outcome;
 
 typedef struct kan_report {
@@ -74,6 +75,7 @@ typedef struct kan_report {
     double validation;         /* last loss on the validation rows; NaN without                     */
     double best;               /* smallest validation loss; smallest training loss without          */
     double gradient_norm;      /* Euclidean, last                                                   */
+    size_t singular;           /* LM: factorisations that failed, after which the damping grew      */
     double seconds;            /* CPU seconds in training so far; with a meter counted ones         */
     double wall_seconds;
     kan_outcome outcome;
@@ -101,8 +103,10 @@ kan_trainer *kan_trainer_alloc(kan_model *m, const kan_dataset *data, const kan_
 void kan_trainer_free(kan_trainer *t);
 
 /* One step, a line of history and, when it is due, a look at the validation rows; allocates nothing.
- * Does nothing once the outcome is no longer KAN_RUNNING. KAN_ENONFINITE when the loss or a parameter
- * stops being finite: the parameters are then the best finite ones. */
+ * Does nothing once the outcome is no longer KAN_RUNNING. KAN_ENONFINITE, with the outcome KAN_DIVERGED, when
+ * the loss, its gradient, a parameter or the matrix of LM is not finite, or a training by Adam ends with a loss a
+ * thousand times as large as at its start and as that of predicting zero. The message says which; the parameters are
+ * then the best finite ones, those of step report.best_step (0: those it began with). */
 kan_status kan_trainer_step(kan_trainer *t, kan_error *error);
 
 /* Forget what the optimizer remembers, and the best parameters (their meaning changed): to be called
