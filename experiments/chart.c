@@ -47,6 +47,27 @@ bool chart_has_points(const chart *c) {
     return n > 1 && !c->failed;
 }
 
+table chart_table(const chart *c, size_t most, bool *thinned) {
+    table t = table_make("lrr");
+    table_add(&t, "series"), table_add(&t, "%s", c->x_label), table_add(&t, "%s", c->y_label);
+    *thinned = false;
+    for (size_t k = 0; k < c->n; ++k) {
+        const chart_series *s = &c->series[k];
+        const size_t stride = (s->n + most - 1) / most;
+        *thinned = *thinned || stride > 1;
+        for (size_t j = 0; j < s->n; j += stride) {
+            const size_t tic = c->n_tics > 0 ? (size_t)(s->x[j] + 0.5) : 0;
+            table_add(&t, "%s", s->name);
+            if (tic < c->n_tics)
+                table_add(&t, "%s", c->tics[tic]);
+            else
+                table_add(&t, "%.4g", s->x[j]);
+            table_add(&t, "%.4g", s->y[j]);
+        }
+    }
+    return t;
+}
+
 void chart_free(chart *c) {
     for (size_t k = 0; k < c->n; ++k) free(c->series[k].x), free(c->series[k].y);
     *c = (chart){.n = 0};
@@ -62,7 +83,7 @@ static void write_style(const chart_series *s, FILE *script) {
     const int point = s->colour == CHART_KAN     ? 7
                       : s->colour == CHART_MLP   ? 5
                       : s->colour == CHART_OTHER ? 9
-                                                 : 1;
+                                                 : 2;
     const int shape = s->hollow && point > 1 ? point - 1 : point;
     switch (s->style) {
     case CHART_LINE: fprintf(script, "lines lw 2 lc rgb '%s'", colour); break;
@@ -74,13 +95,14 @@ static void write_style(const chart_series *s, FILE *script) {
     }
 }
 
-/* 1, 2 and 5 times powers of ten, where powers of ten alone would be too few. */
+/* 1, 2 and 5 times powers of ten, of a short range 3 and 7 times too, where powers of ten alone would be too few. */
 static void write_fine_tics(char axis, double lo, double hi, FILE *script) {
-    static const double digits[] = {1.0, 2.0, 5.0};
+    static const double digits[] = {1.0, 2.0, 5.0, 3.0, 7.0};
+    const size_t n = log10(hi / lo) < 1.0 ? 5 : 3;
     const char *comma = "";
     fprintf(script, "set format %c '%%g'\nset %ctics (", axis, axis);
     for (int decade = (int)floor(log10(lo)); decade <= (int)ceil(log10(hi)); ++decade)
-        for (size_t k = 0; k < sizeof digits / sizeof *digits; ++k) {
+        for (size_t k = 0; k < n; ++k) {
             const double tic = digits[k] * pow(10.0, decade);
             if (tic < lo || tic > hi) continue;
             fprintf(script, "%s%.6g", comma, tic);
@@ -116,21 +138,25 @@ static void write_range(const chart *c, char axis, FILE *script) {
 }
 
 static void write_tics(const chart *c, FILE *script) {
+    size_t longest = 0;
     if (c->n_tics == 0) return;
+    for (size_t k = 0; k < c->n_tics; ++k)
+        if (strlen(c->tics[k]) > longest) longest = strlen(c->tics[k]);
     fputs("set xtics rotate by -55 (", script);
     for (size_t k = 0; k < c->n_tics; ++k)
         fprintf(script, "%s\"%s\" %zu", k > 0 ? "," : "", c->tics[k], k);
-    fputs(")\nset bmargin at screen 0.42\n", script);
+    fprintf(script, ")\nset bmargin at screen %.3f\n",
+            0.07 + 0.016 * (double)(longest < 20 ? longest : 20));
 }
 
 static void write_script(const chart *c, FILE *script) {
     const bool tall = c->n_tics > 0;
     fprintf(script,
-            "set encoding utf8\nset terminal svg size 560,%d font 'sans-serif,15' noenhanced\n"
+            "set encoding utf8\nset terminal svg size %d,%d font 'sans-serif,15' noenhanced\n"
             "set grid\nset border 3\nset tics nomirror\n"
             "set key top center outside horizontal font ',14'\n"
             "set xlabel \"%s\"\nset ylabel \"%s\"\n",
-            tall ? 430 : 370, c->x_label, c->y_label);
+            c->wide ? 1120 : 560, tall ? 430 : 370, c->x_label, c->y_label);
     write_range(c, 'x', script);
     write_range(c, 'y', script);
     write_tics(c, script);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "experiments/report.h"
+
 enum { CHART_MAX_SERIES = 16, CHART_MAX_TICS = 64 };
 
 typedef enum chart_style { CHART_LINE = 0, CHART_DASHES, CHART_POINTS, CHART_BOTH } chart_style;
@@ -27,6 +29,7 @@ typedef struct chart_series {
 typedef struct chart {
     const char *x_label, *y_label;
     bool log_x, log_y;
+    bool wide; /* twice as wide as others */
     size_t n_tics;
     const char *tics[CHART_MAX_TICS]; /* names of x = 0, 1, .. instead of numbers */
     size_t n;
@@ -42,6 +45,9 @@ void chart_point(chart *c, chart_series *s, double x, double y);
 
 /* Whether there are two points or more. */
 bool chart_has_points(const chart *c);
+
+/* Its numbers, a row a point: at most so many evenly spaced ones of a series. */
+table chart_table(const chart *c, size_t most, bool *thinned);
 
 /* Writes the SVG; `number` makes its ids unique in a page. False, with nothing written, where gnuplot is not to be had
  * or made nothing. */

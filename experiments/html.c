@@ -21,7 +21,7 @@ static const char *const style[] = {
     "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 "
     "system-ui,-apple-system,\"Segoe UI\",",
     "\"DejaVu Sans\",Helvetica,Arial,sans-serif;overflow-wrap:anywhere}\n",
-    "main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}\n",
+    "main{max-width:80rem;margin:0 auto;padding:1.5rem 1rem 4rem}\n",
     "h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 1rem}\n",
     "h2{font-size:1.25rem;margin:2.4rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}\n",
     "h3{font-size:1.02rem;margin:1.4rem 0 .4rem}\np{margin:.5rem 0}\na{color:var(--accent)}\n",
@@ -30,13 +30,13 @@ static const char *const style[] = {
     ".note{color:var(--soft);font-size:.9rem}\n",
     ".scroll{overflow-x:auto;margin:.6rem 0}\n",
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n",
-    "th,td{padding:.28rem .7rem;border-bottom:1px solid "
+    "th,td{padding:.28rem .5rem;border-bottom:1px solid "
     "var(--line);text-align:left;vertical-align:top;",
     "overflow-wrap:normal}\n",
     "th{color:var(--soft);font-weight:600;vertical-align:bottom}\n",
     "th.r,td.r{text-align:right;white-space:nowrap}th.l,td.l{white-space:nowrap}\ntr.best "
     "td{background:var(--mark)}\n",
-    "th.wide,td.wide{min-width:16rem;white-space:normal;overflow-wrap:anywhere}\n",
+    "th.wide,td.wide{min-width:20rem;white-space:normal;overflow-wrap:anywhere}\n",
     "pre,code{font:.88rem/1.45 ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace}\n",
     "pre{background:var(--tint);padding:.7rem .9rem;white-space:pre-wrap;margin:.5rem 0}\n",
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem "
@@ -44,9 +44,11 @@ static const char *const style[] = {
     "figure{margin:.4rem 0;min-width:0}figcaption{font-size:.9rem;color:var(--soft)}\n",
     "figcaption b{color:var(--ink)}\n",
     ".chart svg{display:block;width:100%;height:auto;max-width:40rem}\n",
+    ".wide{grid-column:1/-1}.wide .chart{overflow-x:auto}.wide .chart "
+    "svg{min-width:48rem;max-width:none}\n",
     ".chart text{fill:var(--ink)}.chart [color=\"black\"]{color:var(--ink)}\n",
     ".chart [stroke=\"black\"]{stroke:var(--ink)}.chart [stroke=\"gray\"]{stroke:var(--line)}\n",
-    ".diagram{overflow-x:auto}.diagram svg{display:block;height:auto;max-width:max(100%,44rem)}\n",
+    ".diagram{overflow-x:auto}.diagram svg{display:block;height:auto;max-width:max(100%,80rem)}\n",
     "details{margin:.5rem 0}summary{cursor:pointer;color:var(--accent)}\n",
     "@media(max-width:34rem){main{padding:1rem .7rem 3rem}h1{font-size:1.3rem}th,td{padding:.25rem "
     ".45rem}}\n",

@@ -11,7 +11,6 @@
 #include <gsl/gsl_version.h>
 
 #include "core/isa.h"
-#include "core/sha256.h"
 #include "experiments/report.h"
 
 /* OpenBLAS has it, another BLAS has not. */
@@ -82,17 +81,20 @@ static void add_values(kan_sha256 *sum, const kan_dataset *d) {
     kan_sha256_add(sum, d->y, d->n * kan_dataset_y_width(d) * sizeof *d->y);
 }
 
+void provenance_rows(const source *s, char digits[KAN_SHA256_SIZE]) {
+    kan_sha256 sum = kan_sha256_begin();
+    add_values(&sum, s->train);
+    add_values(&sum, s->test);
+    kan_sha256_end(&sum, digits);
+}
+
 static json_t *list_data(const source *s, const options *o) {
     json_t *list = json_array();
     if (!list || !s) return list;
     if (s->is_generator) {
         char digits[KAN_SHA256_SIZE];
-        kan_sha256 sum = kan_sha256_begin();
-        add_values(&sum, s->train);
-        add_values(&sum, s->test);
-        kan_sha256_end(&sum, digits);
-        add_row(list, "generated rows: inputs and targets to train on, then those to test, as doubles",
-                digits);
+        provenance_rows(s, digits);
+        add_row(list, "generated rows: to train on, to test", digits);
         return list;
     }
     provenance_add_file(list, s->name);

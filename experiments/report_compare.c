@@ -47,12 +47,13 @@ static void add_seconds(table *t, double seconds) {
 /* "0.0123 ± 0.0004" of a metric over seeds. */
 static void add_metric(table *t, const json_t *series, const char *metric) {
     char mean[32], sd[32];
+    const int digits = strcmp(metric, "r2") == 0 ? 6 : 4;
     snprintf(mean, sizeof mean, "test.%s", metric);
     snprintf(sd, sizeof sd, "test_sd.%s", metric);
     if (isfinite(page_number(series, sd)))
-        table_add(t, "%.6g \xc2\xb1 %.2g", page_number(series, mean), page_number(series, sd));
+        table_add(t, "%.*g \xc2\xb1 %.1g", digits, page_number(series, mean), page_number(series, sd));
     else if (isfinite(page_number(series, mean)))
-        table_add(t, "%.4g", page_number(series, mean));
+        table_add(t, "%.*g", digits, page_number(series, mean));
     else
         table_add(t, "-");
 }
@@ -169,25 +170,34 @@ static void chart_stages(view *v) {
     page_chart(&v->p, &c, "The way of the first seed: errors after each stage of the search.");
 }
 
-/* One point a seed, in columns. */
+/* One point a seed, beside each other so that equal ones can be counted. */
+static void add_column(view *v, chart *c, chart_series *s, int f, const char *stage, size_t column) {
+    size_t k, n = 0;
+    const json_t *run;
+    json_array_foreach(json_object_get(v->record, "runs"), k, run) {
+        if (!is_family(run, f) || strcmp(page_text(run, "stage"), stage) != 0) continue;
+        const double aside = (n % 2 ? 0.05 : -0.05) * (double)((n + 1) / 2);
+        chart_point(c, s, (double)column + fmax(-0.4, fmin(0.4, aside)), error_of(v, run, "test"));
+        ++n;
+    }
+}
+
+/* At their best, and at equal parameters, where one of the two is what it was. */
 static void chart_seeds(view *v) {
     static const char *const columns[] = {"KAN, best", "MLP, best", "KAN, equal", "MLP, equal"};
     chart c = {.x_label = "", .y_label = error_name(v), .log_y = true, .n_tics = 2};
-    size_t k, seen[4] = {0};
+    bool narrowed[2] = {false, false};
+    size_t k;
     const json_t *run;
-    chart_series *series[] = {chart_add(&c, "KAN", CHART_POINTS, CHART_KAN),
-                              chart_add(&c, "MLP", CHART_POINTS, CHART_MLP)};
+    json_array_foreach(json_object_get(v->record, "runs"), k,
+                       run) if (strcmp(page_text(run, "stage"), "equal") == 0)
+        narrowed[is_family(run, 1)] = true;
+    if (narrowed[0] || narrowed[1]) c.n_tics = 4;
     for (size_t column = 0; column < 4; ++column) c.tics[column] = columns[column];
-    json_array_foreach(json_object_get(v->record, "runs"), k, run) {
-        const int f = is_family(run, 1);
-        const size_t column = (strcmp(page_text(run, "stage"), "equal") == 0 ? 2 : 0) + (size_t)f;
-        c.n_tics = column >= 2 ? 4 : c.n_tics;
-        /* beside each other, so that equal ones can be counted */
-        const double side = seen[column] % 2 ? 1.0 : -1.0;
-        const double aside = 0.05 * side * (double)((seen[column] + 1) / 2);
-        ++seen[column];
-        chart_point(&c, series[f], (double)column + fmax(-0.4, fmin(0.4, aside)),
-                    error_of(v, run, "test"));
+    for (int f = 0; f < 2; ++f) {
+        chart_series *s = chart_add(&c, names[f], CHART_POINTS, f == 0 ? CHART_KAN : CHART_MLP);
+        add_column(v, &c, s, f, "selected", (size_t)f);
+        if (c.n_tics == 4) add_column(v, &c, s, f, narrowed[f] ? "equal" : "selected", 2 + (size_t)f);
     }
     page_chart(&v->p, &c, "Test errors over seeds, a point each.");
 }

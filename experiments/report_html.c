@@ -10,7 +10,7 @@
 #include "experiments/report.h"
 
 enum {
-    MOST_LISTED = 40,  /* points of a series below a chart            */
+    MOST_LISTED = 20,  /* points of a series below a chart            */
     MOST_CLASSES = 25, /* of a matrix that is shown as one            */
     MOST_CONFUSED = 10 /* pairs that are listed where there are more  */
 };
@@ -48,23 +48,8 @@ const char *page_shape(const json_t *run, char *text, size_t size) {
 /* ---- charts --------------------------------------------------------------------------------------- */
 
 static void list_points(const page *p, const chart *c, bool open) {
-    table t = table_make("lrr");
-    table_add(&t, "series"), table_add(&t, "%s", c->x_label), table_add(&t, "%s", c->y_label);
-    bool thinned = false;
-    for (size_t k = 0; k < c->n; ++k) {
-        const chart_series *s = &c->series[k];
-        const size_t stride = (s->n + MOST_LISTED - 1) / MOST_LISTED;
-        thinned = thinned || stride > 1;
-        for (size_t j = 0; j < s->n; j += stride) {
-            const size_t tic = (size_t)(s->x[j] + 0.5);
-            table_add(&t, "%s", s->name);
-            if (tic < c->n_tics)
-                table_add(&t, "%s", c->tics[tic]);
-            else
-                table_add(&t, "%.4g", s->x[j]);
-            table_add(&t, "%.4g", s->y[j]);
-        }
-    }
+    bool thinned;
+    table t = chart_table(c, MOST_LISTED, &thinned);
     html_details_begin(p->out, open, thinned ? "Numbers (evenly spaced ones)" : "Numbers");
     html_table(p->out, &t);
     html_details_end(p->out);
@@ -86,7 +71,7 @@ void page_chart(page *p, chart *c, const char *format, ...) {
         va_start(values, format);
         vsnprintf(caption, sizeof caption, format, values);
         va_end(values);
-        fputs("<figure>\n", p->out);
+        fputs(c->wide ? "<figure class=\"wide\">\n" : "<figure>\n", p->out);
         html_element(p->out, "figcaption", NULL, "%s", caption);
         fputs("<div class=\"chart\">\n", p->out);
         const bool drawn = chart_write(c, ++p->n_charts, p->out);
