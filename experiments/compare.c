@@ -87,6 +87,9 @@ static kan_status take_evidence(comparison *c, const trained *t, kan_error *erro
     k->evidence = evidence_make(&c->problem, t, c->source.test, error);
     if (!k->evidence && error->status == KAN_ENONFINITE)
         warn("%s: not in the report: %s", family_name(k->family), error->message);
+    if (k->evidence && t->net)
+        return evidence_add_formula(k->evidence, &c->problem, t, c->source.train, c->source.test,
+                                    error);
     return k->evidence || error->status == KAN_ENONFINITE ? KAN_OK : error->status;
 }
 

@@ -14,4 +14,10 @@
  * KAN_ENONFINITE. */
 json_t *evidence_make(const problem *p, const trained *t, const kan_dataset *test, kan_error *error);
 
+/* Adds to such an object of a KAN "formula", a text of ours, where all its edges can become functions and that costs no more
+ * than it may, and "formula_remark", what that is worth or why there is none: of a small network for one number. train
+ * and test are the rows as they were read. It takes seconds, and no clock. KAN_ENOMEM. */
+kan_status evidence_add_formula(json_t *object, const problem *p, const trained *t,
+                                const kan_dataset *train, const kan_dataset *test, kan_error *error);
+
 #endif

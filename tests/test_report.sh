@@ -118,6 +118,12 @@ has classes.html 'Confusion matrix of the MLP'
 has classes.html 'macro F1'
 has classes.html 'generated rows'
 
+# ---- a formula, where the edges of the network can be functions ------------------------------------------------
+"$kan" compare fn:hello --kan 2,5,1 --mlp 2,4,1 --steps 300 --seeds 1 --report formula.html >out 2>err ||
+    fail "formula: $(cat err)"
+page formula.html
+has formula.html '<pre class="formula">exp(y^2 + sin(pi*x))</pre>'
+
 # ---- a page that cannot be written is refused before anything is trained ---------------------------------------
 "$kan" compare fn:hello --report nowhere/r.html >out 2>err && fail "a folder that is not there is no error"
 grep -q 'nowhere/r.html' err || fail "no file name in: $(cat err)"
