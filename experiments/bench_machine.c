@@ -10,25 +10,11 @@
 #include "experiments/bench_clock.h"
 #include "experiments/bench_yardstick.h"
 #include "experiments/command.h"
+#include "experiments/provenance.h"
 #include "experiments/report.h"
 
 /* OpenBLAS has it, another BLAS has not. */
 char *openblas_get_corename(void) __attribute__((weak));
-
-/* The name of the processor in text [size], "" where the system does not tell. */
-static void read_cpu_name(char *text, size_t size) {
-    char line[256];
-    *text = '\0';
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    if (!file) return;
-    while (*text == '\0' && fgets(line, sizeof line, file)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-        const char *name = colon + 1 + strspn(colon + 1, " \t");
-        snprintf(text, size, "%.*s", (int)strcspn(name, "\n"), name);
-    }
-    fclose(file);
-}
 
 static const char *blas_name(void) {
     return openblas_get_corename ? openblas_get_corename() : "unknown";
@@ -66,7 +52,7 @@ int bench_machine(const bench *b) {
                               bench_gemm_gflops(&gemm[KAN_DOUBLE], cases[1].us),
                               bench_gemm_gflops(&gemm[KAN_SINGLE], cases[2].us)};
     const double exp_ns = 1e3 * cases[3].us / BENCH_EXP_COUNT;
-    read_cpu_name(cpu, sizeof cpu);
+    provenance_cpu(cpu, sizeof cpu);
     printf("%s; kernels for %s, BLAS for %s\n", *cpu ? cpu : "unknown processor",
            kan_isa_name(kan_isa_get()), blas_name());
     printf("one core: %.1f GFLOP/s of multiply-adds in double precision; products of 512x512 matrices "

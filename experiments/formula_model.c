@@ -11,38 +11,15 @@
 #include "core/work.h"
 #include "experiments/command.h"
 #include "experiments/formula.h"
+#include "experiments/formula_snap.h"
 #include "experiments/model_file.h"
 #include "experiments/output.h"
 #include "experiments/report.h"
 #include "kan/attribution.h"
-#include "kan/formula.h"
 #include "kan/polish.h"
-#include "kan/prune.h"
-#include "kan/snap.h"
 #include "train/trainer.h"
 
 enum { POINTS = 1000, LEAST_ROWS = 20 };
-
-/* Pruning may let the error grow to a level, in standard deviations of the target, and by a factor: the roughest first,
- * since a net as small as the formula finds its accuracy again once its edges are functions. */
-typedef struct roughness {
-    double level, factor;
-} roughness;
-static const roughness attempts[] = {{1e-2, 3.0}, {1e-3, 1.5}, {0.0, 1.05}};
-
-/* How much worse than the network functions may be: where its error is above `noisy` that is taken for noise, of which
- * it may have learned some; below, for what splines miss. Less than least_error is rounding. The network's own
- * predictions as targets are no measure of its error, and may be missed by a share. */
-static const double noisy = 1e-4, tolerance_noise = 1.2, tolerance_spline = 1.5, least_error = 1e-9,
-                    own_share = 1e-4;
-
-/* One way from the saved network to functions. */
-typedef struct attempt {
-    kan_net *net;
-    kan_prune_report pruned;
-    kan_snap_report snapped;
-    double tolerance; /* what its error may be, times that of the network */
-} attempt;
 
 /* All that the work on one network has and makes; zero at first. */
 typedef struct reading {
@@ -52,7 +29,7 @@ typedef struct reading {
     bool has_target;  /* the rows have one of their own */
     double *y_net;    /* [n][n_out] what the network says of the rows, in the units of the data */
     kan_dataset *fit, *held; /* as the network is given them */
-    attempt found;
+    snapped_net found;
     double began;
 } reading;
 
@@ -170,52 +147,12 @@ static int get_rows(reading *r) {
 
 /* ---- the network ------------------------------------------------------------------------------------ */
 
-static void free_attempt(attempt *a) {
-    kan_net_free(a->net);
-    if (a->snapped.edges) kan_snap_report_free(&a->snapped);
-    *a = (attempt){.net = NULL};
-}
-
-/* Prunes as far as that allows, then snaps: each in a third of the time that is left. */
-static kan_status try_once(const reading *r, const roughness *rough, attempt *a, kan_error *error) {
-    const double left = (r->j->o.budget > 0.0 ? r->j->o.budget : 60.0) - (kan_clock_cpu() - r->began);
-    const double floor = r->has_target ? least_error : own_share;
-    const kan_prune_options smaller = {.budget = rough->factor - 1.0,
-                                       .floor = fmax(rough->level, floor),
-                                       .seconds = fmax(0.1, left / 3.0),
-                                       .stop = &interrupted,
-                                       .refit = r->fit,
-                                       .fold = true};
-    *a = (attempt){.net = NULL};
-    kan_net *small = kan_prune_budget(r->m.net, r->held, &smaller, NULL, &a->pruned, error);
-    if (!small) return error->status;
-    a->tolerance = a->pruned.error_before > noisy ? tolerance_noise : tolerance_spline;
-    const kan_snap_options how = {.seconds = fmax(0.1, left / 3.0),
-                                  .tolerance = a->tolerance,
-                                  .floor = floor,
-                                  .stop = &interrupted};
-    a->net = kan_snap_all(small, r->fit, r->held, &how, &a->snapped, error);
-    kan_net_free(small);
-    return a->net ? KAN_OK : error->status;
-}
-
-/* Once more and more gently, until all edges are functions and the error is that of the network; else the last
- * attempt counts. */
 static int snap(reading *r) {
     kan_error error;
-    attempt *a = &r->found;
-    bool done = false;
-    for (size_t k = 0; k < sizeof attempts / sizeof *attempts && !done; ++k) {
-        free_attempt(a);
-        if (try_once(r, &attempts[k], a, &error) != KAN_OK)
-            return complain(1, "%s: %s", r->name, error.message);
-        const double good = fmax(a->tolerance * a->pruned.error_before,
-                                 r->has_target ? least_error : own_share);
-        /* where nothing went, less would go next */
-        done = interrupted || a->pruned.n_edges_removed == 0 ||
-               (a->snapped.n_splines == 0 && a->snapped.error_after <= good);
-    }
-    return 0;
+    const double deadline = r->began + (r->j->o.budget > 0.0 ? r->j->o.budget : 60.0);
+    if (formula_snap(r->m.net, r->fit, r->held, r->has_target, deadline, &r->found, &error) == KAN_OK)
+        return 0;
+    return complain(1, "%s: %s", r->name, error.message);
 }
 
 static void print_edges(const reading *r) {
@@ -263,46 +200,6 @@ static json_t *edges_record(const reading *r) {
 }
 
 /* ---- formulas --------------------------------------------------------------------------------------- */
-
-/* factor name + constant. NULL and error. */
-static kan_expression *affine(const char *name, double factor, double constant, kan_error *error) {
-    char text[512];
-    snprintf(text, sizeof text, "(%.17g)*%.400s + (%.17g)", factor, name, constant);
-    return kan_expression_parse_with(text, 1, &name, error);
-}
-
-/* Output o of the snapped net in the units of the data: the scaler's part is put around it. NULL and error. */
-static kan_expression *unscaled(const reading *r, size_t o, kan_error *error) {
-    const kan_scaler *s = r->m.scaler;
-    const size_t n_in = r->m.schema->n_in;
-    kan_expression *inner = NULL, *outer = NULL, *raw = NULL, *made = NULL;
-    char(*own)[24] = malloc(n_in * sizeof *own);
-    const char **from = malloc(n_in * sizeof *from);
-    kan_expression **by = calloc(n_in, sizeof *by);
-    kan_status status = own && from && by ? KAN_OK
-                                          : kan_status_fail(error, KAN_ENOMEM, "out of memory");
-    if (status == KAN_OK) status = kan_net_formula(r->found.net, o, NULL, &inner, error);
-    for (size_t i = 0; i < n_in && status == KAN_OK; ++i) { /* x1, x2, .. are the formula's own names */
-        snprintf(own[i], sizeof own[i], "x%zu", i + 1);
-        from[i] = own[i];
-        by[i] = affine(r->j->names[i], 1.0 / s->x_scale[i], -s->x_mean[i] / s->x_scale[i], error);
-        if (!by[i]) status = error->status;
-    }
-    if (status == KAN_OK)
-        raw = kan_expression_substitute(inner, n_in, from, (const kan_expression *const *)by, error);
-    if (raw) outer = affine("u", s->y_scale[o], s->y_mean[o], error);
-    const char *u = "u";
-    if (outer)
-        made = kan_expression_substitute(outer, 1, &u, (const kan_expression *const[]){raw}, error);
-    for (size_t i = 0; by && i < n_in; ++i) kan_expression_free(by[i]);
-    kan_expression_free(outer);
-    kan_expression_free(raw);
-    kan_expression_free(inner);
-    free(by);
-    free(from);
-    free(own);
-    return made;
-}
 
 /* What a formula is worth: RMSE on the rows, and how far it is from the network there. */
 typedef struct worth {
@@ -366,7 +263,7 @@ static int run_output(reading *r, size_t o) {
     kan_error error;
     const char *const *names = (const char *const *)r->j->names;
     const kan_dataset *d = r->j->s.train;
-    kan_expression *e = unscaled(r, o, &error);
+    kan_expression *e = formula_unscaled(r->found.net, r->m.scaler, o, names, &error);
     if (!e && error.status == KAN_ECONFIG) return report_none(r, o);
     if (!e) return complain(1, "%s: %s", r->name, error.message);
     worth w = {.worst = 0.0};
@@ -407,7 +304,7 @@ int formula_of_model(formula_job *j, json_t **record) {
     if (status == 0) print_edges(&r);
     for (size_t o = 0; status == 0 && o < r.m.schema->n_out; ++o) status = run_output(&r, o);
     if (status == 0) *record = make_record(&r);
-    free_attempt(&r.found);
+    formula_snap_free(&r.found);
     kan_dataset_free(r.fit);
     kan_dataset_free(r.held);
     kan_work_free(r.y_net);

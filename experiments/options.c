@@ -277,6 +277,8 @@ static const entry entries[] = {
     {OPTIONS_CHECKPOINT, "resume", "FILE", "Go on from the checkpoint in FILE", .kind = TEXT,
      .at = AT(resume)},
     {OPTIONS_OUTPUT, "output", "FILE", "Write the result to FILE", .kind = TEXT, .at = AT(output)},
+    {OPTIONS_REPORT, "report", "FILE", "Write a report for people, one HTML file, to FILE",
+     .kind = TEXT, .at = AT(report)},
     {OPTIONS_JSON, "json", "FILE", "Write a record for programs to FILE", .kind = TEXT, .at = AT(json)},
 };
 
@@ -420,7 +422,8 @@ static kan_status take_option(options *o, size_t number, const char *text, kan_e
 }
 
 char *options_recipe(const options *o) {
-    const unsigned no_matter = OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON | OPTIONS_CHECKPOINT;
+    const unsigned no_matter = OPTIONS_THREADS | OPTIONS_OUTPUT | OPTIONS_JSON | OPTIONS_REPORT |
+                               OPTIONS_CHECKPOINT;
     size_t size = 1;
     for (size_t a = 0; a < o->n_arguments; ++a) size += strlen(o->arguments[a]) + 1;
     for (size_t g = 0; g < o->n_given; ++g) {

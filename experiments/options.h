@@ -79,7 +79,7 @@ typedef struct options {
     const char *only; /* of bench */
     const char *data; /* of bench: a folder; of plot: rows */
 
-    const char *output, *json;
+    const char *output, *json, *report;
 
     const char *checkpoint, *resume, *replay; /* of train */
     bool has_every;
@@ -109,6 +109,7 @@ enum {
     OPTIONS_SEARCH = 4096,      /* --budget --seeds --seed of those of OPTIONS_TRAINING             */
     OPTIONS_FORMULA = 8192,     /* --latex --sympy --work, and --c                                  */
     OPTIONS_CHECKPOINT = 16384, /* --checkpoint --every --resume                                    */
+    OPTIONS_REPORT = 65536,     /* --report FILE                                                    */
     OPTIONS_REPRODUCE = 32768   /* --quick --resume --out, and --data FOLDER                        */
 };
 
@@ -124,7 +125,7 @@ typedef struct options_command {
 int options_parse(const options_command *command, int argc, char **argv, options *o);
 
 /* What was asked for and matters for the result, in one text: the arguments and options, a line each, options in the
- * order of the table with their values as they were typed; without --threads, -o, --json and those of checkpoints.
+ * order of the table with their values as they were typed; without --threads, -o, --json, --report and those of checkpoints.
  * The caller frees it with free; NULL without memory. */
 char *options_recipe(const options *o);
 

@@ -297,6 +297,25 @@ static void snapshot_training(void *context, kan_snapshot *s) {
     kan_snapshot_leave(s);
 }
 
+/* What the history says, in parts of steps that are equal on a logarithmic scale. */
+static void thin_history(trained *t, const kan_trainer *trainer) {
+    const kan_record *h = trainer->history;
+    const double n = (double)trainer->history_length;
+    size_t begin = 0;
+    for (int k = 1; k <= TRAINED_MAX_POINTS && trainer->history_length > 0; ++k) {
+        const size_t end = (size_t)(pow(n, (double)k / TRAINED_MAX_POINTS) + 0.5);
+        trained_point p = {
+            .step = h[end - 1].step, .validation = (double)NAN, .seconds = h[end - 1].seconds};
+        if (end <= begin) continue;
+        for (size_t j = begin; j < end; ++j) {
+            p.loss += h[j].loss / (double)(end - begin);
+            if (isfinite(h[j].validation)) p.validation = h[j].validation;
+        }
+        t->points[t->n_points++] = p;
+        begin = end;
+    }
+}
+
 /* Trains the model of t for the steps of its schedule, or up to the step `end` of it. */
 static kan_status run(training *g, size_t end, progress *show, kan_error *error) {
     trained *t = g->t;
@@ -320,6 +339,7 @@ static kan_status run(training *g, size_t end, progress *show, kan_error *error)
     if (g->trainer) {
         kan_trainer_finish(g->trainer);
         t->report = g->trainer->report;
+        thin_history(t, g->trainer);
     }
     kan_trainer_free(g->trainer);
     g->trainer = NULL;

@@ -61,6 +61,14 @@ typedef struct trained_stage {
     double seconds;                /* since the search began, at its end       */
 } trained_stage;
 
+/* A part of the steps of a training, each longer than the one before: where it ended, and what was seen there. */
+enum { TRAINED_MAX_POINTS = 60 };
+typedef struct trained_point {
+    size_t step;
+    double loss, validation,
+        seconds; /* loss: mean over the part; validation: the last look, NaN without one */
+} trained_point;
+
 /* A trained model and how it went. Owns net or mlp. */
 typedef struct trained {
     candidate candidate;
@@ -75,6 +83,9 @@ typedef struct trained {
     double seconds, wall_seconds;
     size_t n_stages; /* 0 without --effort */
     trained_stage stages[TRAINED_MAX_STAGES];
+    size_t
+        n_points; /* of the training that validates; 0 with --effort and of what was read from a file */
+    trained_point points[TRAINED_MAX_POINTS];
     size_t n_record;          /* all stages of the search; 0 without --effort        */
     kan_search_stage *record; /* [n_record], owned; freed with the model             */
 } trained;

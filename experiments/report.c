@@ -79,6 +79,16 @@ json_t *report_data(const source *s) {
                      count(s->test->n), "n_in", count(s->train->n_in), "n_out", count(s->train->n_out));
 }
 
+/* Trainable parameters at a stage: those of the net at the end, less what its grid and degree had less. */
+static size_t stage_parameters(const trained *t, const trained_stage *s) {
+    const trained_stage *last = &t->stages[t->n_stages - 1];
+    kan_net_config then = t->candidate.net, end = t->candidate.net;
+    if (t->candidate.family != FAMILY_KAN) return t->parameters;
+    then.n_cells = s->n_cells, then.degree = s->degree;
+    end.n_cells = last->n_cells, end.degree = last->degree;
+    return t->parameters + kan_net_count(&then) - kan_net_count(&end);
+}
+
 static json_t *report_stages(kan_task task, const trained *t) {
     json_t *list = json_array();
     char train[32], test[32];
@@ -91,6 +101,7 @@ static json_t *report_stages(kan_task task, const trained *t) {
             "{s:s, s:o, s:o, s:o, s:o}", "phase", s->phase, "steps", count(s->steps), train,
             report_real(report_metric_value(task, &s->train)), test,
             report_real(report_metric_value(task, &s->test)), "seconds", report_real(s->seconds));
+        failed |= json_object_set_new(stage, "parameters", count(stage_parameters(t, s)));
         if (t->candidate.family == FAMILY_KAN) {
             failed |= json_object_set_new(stage, "n_cells", count(s->n_cells));
             failed |= json_object_set_new(stage, "degree", count(s->degree));

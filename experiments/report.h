@@ -33,7 +33,7 @@ json_t *report_data(const source *s);
 /* {"model", "seed", "shape", "n_cells", "degree", "parameters", "validation", "test", "seconds",
  * "wall_seconds" (where it differs by more than a tenth), "steps", "evaluations"}; n_cells and degree
  * are those of a KAN. With --effort also "train", the metrics of all training rows, and "stages", a list of
- * {"phase", "n_cells", "degree", "steps", "train_rmse", "test_rmse", "seconds"} (accuracies for classes). */
+ * {"phase", "n_cells", "degree", "parameters", "steps", "train_rmse", "test_rmse", "seconds"} (accuracies for classes). */
 json_t *report_run(kan_task task, const trained *t);
 
 /* "lbfgs", "adam", "lm"; and for a person "L-BFGS", "Adam", "Levenberg-Marquardt" */

@@ -2,9 +2,11 @@
  * one at once in the store, and the tables.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -12,6 +14,7 @@
 #include "experiments/command.h"
 #include "experiments/options.h"
 #include "experiments/output.h"
+#include "experiments/provenance.h"
 #include "experiments/reproduce.h"
 
 static const char default_folder[] = "../shared/data", default_out[] = "reproduce.out";
@@ -24,9 +27,14 @@ typedef struct journey {
     size_t n_experiments;
     const reproduce_experiment **experiments;
     size_t reused, made, died;
+    char *command, *evidence; /* the command line; the folder of what models show */
 } journey;
 
 /* ---- the experiments that were asked for --------------------------------------------------------------- */
+
+static const char *directory(const journey *j) {
+    return j->o->out ? j->o->out : default_out;
+}
 
 static bool is_asked_for(const options *o, const char *name) {
     for (size_t a = 0; a < o->n_arguments; ++a)
@@ -58,7 +66,8 @@ static int make_plan(journey *j) {
                                      .seed = o->seed,
                                      .budget = o->budget,
                                      .quick = o->quick,
-                                     .folder = o->data ? o->data : default_folder};
+                                     .folder = o->data ? o->data : default_folder,
+                                     .evidence = j->evidence};
     j->experiments = calloc(reproduce_count(), sizeof *j->experiments);
     if (!j->experiments) return complain(1, "out of memory");
     for (size_t e = 0; e < reproduce_count(); ++e) {
@@ -142,6 +151,9 @@ static int finish(journey *j, double seconds) {
            seconds);
     if (interrupted) printf("Interrupted: the tables have what was done. --resume goes on.\n");
     int status = j->o->json ? output_json(j->o->json, make_json(j, seconds)) : 0;
+    if (reproduce_page(&j->plan, j->experiments, make_json(j, seconds), j->command, j->o->seed,
+                       directory(j)) != 0)
+        status = 1;
     if (status == 0 && j->died > 0)
         status = complain(1, "%zu runs have no result: their processes died", j->died);
     return status;
@@ -153,9 +165,12 @@ static int reproduce(journey *j) {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int status = check_names(o);
     if (status == 0) status = output_check(o->json);
+    if (status == 0 && asprintf(&j->evidence, "%s/evidence", directory(j)) < 0)
+        status = complain(1, "out of memory");
     if (status == 0) status = make_plan(j);
-    if (status == 0)
-        status = reproduce_store_open(&j->store, o->out ? o->out : default_out, o->resume_runs);
+    if (status == 0) status = reproduce_store_open(&j->store, directory(j), o->resume_runs);
+    if (status == 0 && mkdir(j->evidence, 0777) != 0 && errno != EEXIST)
+        status = complain(1, "%s: cannot make the directory: %s", j->evidence, strerror(errno));
     if (status != 0) return status;
     if (j->store.n_torn > 0) warn("%s: %zu torn lines are ignored", j->store.path, j->store.n_torn);
     j->pool.n = o->threads ? o->threads : cores > 1 ? (size_t)cores : 1;
@@ -177,7 +192,9 @@ static const options_command description = {
         "\vNAME is feynman, special, fair, toys, continual, tabular, mnist, knots, noise, init, speed "
         "or all. "
         "Every finished run is a line of DIR/runs.jsonl at once; after any interruption --resume "
-        "repeats none of them and ends in the same tables. --threads is the number of processes [the "
+        "repeats none of them and ends in the same tables. DIR/report.html has them for people, with "
+        "charts (by "
+        "gnuplot where it is on the PATH) and the networks. --threads is the number of processes [the "
         "processors]; "
         "--budget the CPU seconds that a single run may take [counted steps instead]. Exit status 130 "
         "after "
@@ -195,11 +212,14 @@ int command_reproduce(int argc, char **argv) {
     }
     j->o = o;
     j->store.file = -1;
-    status = options_parse(&description, argc, argv, o);
+    j->command = provenance_command(argc, argv);
+    status = j->command ? options_parse(&description, argc, argv, o) : complain(1, "out of memory");
     if (status == 0) status = reproduce(j);
     reproduce_store_close(&j->store);
     reproduce_plan_free(&j->plan);
     free(j->experiments);
+    free(j->command);
+    free(j->evidence);
 done:
     free(j);
     free(o);

@@ -107,11 +107,12 @@ typedef struct reproduce_run {
     const reproduce_contender *contender;
     uint64_t seed;
     bool quick;
-    double budget;      /* CPU seconds, 0: as many as the steps take */
-    const char *folder; /* --data */
-    uint64_t data_sum;  /* checksum of its files */
-    size_t equal;       /* parameters of an "equal" shape, multiply-adds of a "flops" shape */
-    char key[17];       /* of all that determines the result; "" until that is known */
+    double budget;        /* CPU seconds, 0: as many as the steps take */
+    const char *folder;   /* --data */
+    const char *evidence; /* where a first seed leaves what its model shows of itself, or NULL */
+    uint64_t data_sum;    /* checksum of its files */
+    size_t equal;         /* parameters of an "equal" shape, multiply-adds of a "flops" shape */
+    char key[17];         /* of all that determines the result; "" until that is known */
     reproduce_state state;
     json_t *line; /* the result, once done */
 } reproduce_run;
@@ -200,7 +201,7 @@ typedef struct reproduce_wishes {
     uint64_t seed;
     double budget;
     bool quick;
-    const char *folder;
+    const char *folder, *evidence; /* of --data; for evidence, or NULL */
 } reproduce_wishes;
 
 /* Adds the rows of an experiment. KAN_ENOMEM. */
@@ -219,5 +220,13 @@ size_t reproduce_arm_results(const reproduce_row *row, const reproduce_arm *a,
 /* Of experiment e in the plan: a table for people; {"name", "title", "rows": [..], ..} for programs, NULL without memory. */
 void reproduce_print(const reproduce_plan *p, const reproduce_experiment *e, FILE *stream);
 json_t *reproduce_json(const reproduce_plan *p, const reproduce_experiment *e);
+
+/* The file of a run in the folder of evidence: what experiments/evidence.h makes, and "data_sha256" of generated rows. */
+void reproduce_evidence_path(const char *folder, const char *key, char *path, size_t size);
+
+/* Writes DIRECTORY/report.html from the record of --json, which is taken over (NULL: without memory), of these experiments
+ * and in their order. 0, or the exit status after one line on stderr. */
+int reproduce_page(const reproduce_plan *p, const reproduce_experiment *const *experiments,
+                   json_t *record, const char *command, uint64_t seed, const char *directory);
 
 #endif

@@ -84,6 +84,7 @@ static kan_status make_row(reproduce_row *row, const reproduce_wishes *w) {
                                        .quick = w->quick,
                                        .budget = w->budget,
                                        .folder = w->folder,
+                                       .evidence = j % row->seeds == 0 ? w->evidence : NULL,
                                        .data_sum = sum};
     return fill_arms(row, w);
 }

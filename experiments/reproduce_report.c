@@ -316,6 +316,42 @@ static void print_scores(const reproduce_row *row, FILE *stream) {
     fprintf(stream, "\n");
 }
 
+/* Slope of log10 error over log10 parameters along the ladder of an arm's first seed, the stage on all rows left out; NaN with
+ * fewer than three sizes. */
+static double slope_of(const summary *s) {
+    enum { MOST = TRAINED_MAX_STAGES };
+    double x[MOST], y[MOST];
+    size_t n = 0, k;
+    const json_t *stage;
+    if (s->n == 0) return (double)NAN;
+    json_array_foreach(json_object_get(s->runs[0]->line, "stages"), k, stage) {
+        const double parameters = number(stage, "parameters"), error = number(stage, "test_rmse");
+        const bool last = strcmp(json_string_value(json_object_get(stage, "phase")), "all rows") == 0;
+        if (last || !(parameters > 0.0) || !(error > 0.0)) continue;
+        const double size = log10(parameters);
+        if (n > 0 && x[n - 1] == size) --n; /* a later stage of the same size */
+        if (n < MOST) x[n] = size, y[n++] = log10(error);
+    }
+    return n < 3 ? (double)NAN : statistics_slope(n, x, y);
+}
+
+/* The slopes of the KAN's ladder and of that of cubic splines alone. */
+static void print_slopes(const reproduce_row *row, FILE *stream) {
+    static const char *const names[] = {"kan", "cubic"};
+    const char *comma = "";
+    for (size_t k = 0; k < 2; ++k) {
+        summary s;
+        summarize(row, arm_of(row, names[k]), &s);
+        const double slope = slope_of(&s);
+        if (isnan(slope)) continue;
+        if (!*comma)
+            fprintf(stream, "%s: slope of log10 error over log10 parameters:", row->task->name);
+        fprintf(stream, "%s %s %.2f", comma, names[k], slope);
+        comma = ",";
+    }
+    if (*comma) fprintf(stream, "\n");
+}
+
 /* What stands below a table of its own rows. */
 static void print_remarks(const reproduce_plan *p, const reproduce_experiment *e, FILE *stream) {
     for (size_t k = 0; k < p->n; ++k) {
@@ -323,6 +359,7 @@ static void print_remarks(const reproduce_plan *p, const reproduce_experiment *e
         if (row->experiment != e) continue;
         if (row->task->remark) fprintf(stream, "%s: %s\n", row->task->name, row->task->remark);
         if (e->attributed) print_scores(row, stream);
+        if (arm_of(row, "cubic")) print_slopes(row, stream);
     }
 }
 
@@ -352,7 +389,7 @@ void reproduce_print(const reproduce_plan *p, const reproduce_experiment *e, FIL
 
 /* ---- for programs ------------------------------------------------------------------------------------- */
 
-/* {"median", "low", "high", "values", "seeds", "shape", "parameters", "flops", "seconds", "search_seconds", ..} */
+/* {"median", "low", "high", "values", "seeds", "shape", "parameters", "flops", "seconds", "search_seconds", "slope", ..} */
 static json_t *arm_json(const reproduce_row *row, const reproduce_arm *a) {
     static const char *const copied[] = {"shape", "n_cells", "degree",      "parameters",
                                          "flops", "stages",  "phases",      "scores",
@@ -370,6 +407,7 @@ static json_t *arm_json(const reproduce_row *row, const reproduce_arm *a) {
                                report_real(s.high), "values", values, "seeds", seeds, "seconds",
                                report_real(s.seconds), "search_seconds", report_real(s.search_seconds),
                                "configurations", (json_int_t)a->n);
+    if (!isnan(slope_of(&s))) json_object_set_new(object, "slope", report_real(slope_of(&s)));
     for (size_t k = 0; k < sizeof copied / sizeof *copied; ++k) {
         json_t *value = json_object_get(s.runs[0]->line, copied[k]);
         if (value) json_object_set(object, copied[k], value);

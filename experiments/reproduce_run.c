@@ -9,7 +9,10 @@
 #include "core/isa.h"
 #include "experiments/candidates.h"
 #include "experiments/command.h"
+#include "experiments/evidence.h"
 #include "experiments/options.h"
+#include "experiments/output.h"
+#include "experiments/provenance.h"
 #include "experiments/recipe.h"
 #include "experiments/report.h"
 #include "experiments/reproduce.h"
@@ -260,6 +263,25 @@ static json_t *begin_line(const reproduce_run *r) {
                      (json_int_t)r->seed, "version", KAN_VERSION, "recipe", recipe);
 }
 
+/* What a model shows of itself, into a file of its own: lines of the store are for numbers. Models that cannot be shown
+ * are results as well. */
+static kan_status leave_evidence(const reproduce_run *r, const problem *p, const trained *t,
+                                 const source *s, kan_error *error) {
+    char path[2 * PATH_SIZE], digits[KAN_SHA256_SIZE];
+    const bool shown = strcmp(r->contender->arm, "kan") == 0 || strcmp(r->contender->arm, "mlp") == 0;
+    if (!r->evidence || !shown) return KAN_OK;
+    json_t *evidence = evidence_make(p, t, s->test, error);
+    if (!evidence) return error->status == KAN_ENOMEM ? KAN_ENOMEM : KAN_OK;
+    if (s->is_generator) {
+        provenance_rows(s, digits);
+        json_object_set_new(evidence, "data_sha256", json_string(digits));
+    }
+    reproduce_evidence_path(r->evidence, r->key, path, sizeof path);
+    return output_json(path, evidence) == 0
+               ? KAN_OK
+               : kan_status_fail(error, KAN_EIO, "%s: cannot be written", path);
+}
+
 static void describe_data(json_t *line, const source *s) {
     json_object_set_new(line, "n_train", json_integer((json_int_t)s->train->n));
     json_object_set_new(line, "n_test", json_integer((json_int_t)s->test->n));
@@ -283,6 +305,7 @@ static kan_status train(const reproduce_run *r, const source *s, options *o, tex
         if (status == KAN_OK) status = protocol_refit(t, &p, NULL, error);
     }
     if (status == KAN_OK) status = problem_evaluate(&p, t->model, s->test, &t->test, error);
+    if (status == KAN_OK) status = leave_evidence(r, &p, t, s, error);
     if (status == KAN_OK) {
         json_t *run = report_run(s->train->task, t);
         json_object_del(run, "seed");

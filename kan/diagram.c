@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/xml.h"
 #include "kan/net_private.h"
 
 enum {
@@ -92,19 +93,12 @@ static double x_node(const picture *p, size_t level, size_t j) {
     return (x_sub(p, level, first) + x_sub(p, level, first + c->arity[level] - 1)) / 2.0;
 }
 
-/* Characters of a text in UTF-8. */
-static size_t n_characters(const char *text) {
-    size_t n = 0;
-    for (; *text; ++text) n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
 /* Room for a row of names, whether they must be slanted to fit, and then their reach to the side. */
 static double room_for_names(const picture *p, char *const *names, size_t n, bool *slanted,
                              double *reach) {
     size_t longest = 3;
     for (size_t j = 0; names && j < n; ++j)
-        if (n_characters(names[j]) > longest) longest = n_characters(names[j]);
+        if (kan_xml_length(names[j]) > longest) longest = kan_xml_length(names[j]);
     if (longest > MAX_NAME) longest = MAX_NAME;
     const double width = (double)longest * letter;
     *slanted = width > p->width / (double)n - 4.0;
@@ -152,39 +146,10 @@ static void place_boxes(picture *p, size_t l) {
 
 /* ---- text ---------------------------------------------------------------------------------------- */
 
-/* The length of a UTF-8 character that SVG can hold; 0 for anything else. */
-static size_t character(const unsigned char *s) {
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : 0;
-    if (n == 0 && s[0] >= 0xf0 && s[0] < 0xf5) n = 4;
-    if (n == 1) return s[0] >= ' ' && s[0] != 127;
-    for (size_t j = 1; j < n; ++j)
-        if ((s[j] & 0xc0) != 0x80) return 0;
-    const bool surrogate = s[0] == 0xed && s[1] >= 0xa0, overlong = s[0] == 0xe0 && s[1] < 0xa0;
-    const bool beyond = (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90);
-    const bool none = s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe;
-    return n > 1 && (surrogate || overlong || beyond || none) ? 0 : n;
-}
-
-static void write_text(FILE *out, const char *text, size_t most) {
-    const unsigned char *s = (const unsigned char *)text;
-    const bool cut = n_characters(text) > most;
-    for (size_t count = cut ? 1 : 0; *s && count < most; ++count) {
-        const size_t n = character(s);
-        if (n == 0)
-            fputc('?', out);
-        else if (strchr("<>&\"", *s))
-            fprintf(out, "&#%d;", *s);
-        else
-            fwrite(s, 1, n, out);
-        s += n ? n : 1;
-    }
-    if (cut) fputs("\xe2\x80\xa6", out);
-}
-
 /* "x3" where there are no names. */
 static void write_name(const picture *p, char *const *names, char letter_of, size_t j) {
     if (names)
-        write_text(p->out, names[j], MAX_NAME);
+        kan_xml_text(p->out, names[j], MAX_NAME);
     else
         fprintf(p->out, "%c%zu", letter_of, j);
 }
@@ -275,7 +240,7 @@ static void draw_box(const picture *p, const line *at) {
             "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" class=\"f\" stroke=\"#ffffff\" "
             "stroke-width=\"3\" paint-order=\"stroke\">",
             at->x, y + p->box + 11.0);
-    write_text(p->out, name, MAX_NAME);
+    kan_xml_text(p->out, name, MAX_NAME);
     fputs("</text>\n", p->out);
 }
 
@@ -321,7 +286,7 @@ static void draw_nodes(const picture *p, size_t level) {
 static void write_note(picture *p, const char *text) {
     fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"n\">", margin,
             p->height - 12.0 + 15.0 * (double)p->n_notes++);
-    write_text(p->out, text, 400);
+    kan_xml_text(p->out, text, 400);
     fputs("</text>\n", p->out);
 }
 
@@ -362,7 +327,7 @@ static void write_head(picture *p) {
             width, height, width, height, ink, red);
     if (!p->o.title) return;
     fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"15\">", margin, margin);
-    write_text(p->out, p->o.title, 100);
+    kan_xml_text(p->out, p->o.title, 100);
     fputs("</text>\n", p->out);
 }
 
