@@ -140,8 +140,9 @@ kan_model *kan_net_model(kan_net *net); /* the contract; owned by net */
 /* What the net is: the config with its defaults filled in; n_cells that of layer 0. */
 const kan_net_config *kan_net_get_config(const kan_net *net);
 
-/* The penalty of a net: roughness = 1 alone until it is set. It belongs to training: copies and nets made from a net
- * have it, files have not. The size of the model's work depends on it. */
+/* The penalty of a net: roughness = 1 alone until it is set, factors >= 0. Copies, nets made from a net and files have
+ * it (a file without it, from an older program, gives roughness = 1 alone); its weight belongs to the trainer. The size of
+ * the model's work depends on it. */
 void kan_net_set_penalty(kan_net *net, const kan_penalty *penalty);
 const kan_penalty *kan_net_get_penalty(const kan_net *net);
 
