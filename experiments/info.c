@@ -19,6 +19,22 @@ static const options_command description = {
     .takes = OPTIONS_JSON,
 };
 
+/* "0.01 of l1 1, entropy 2; edge_backward" as the training record has it. */
+static void print_penalty(const json_t *penalty) {
+    static const char *const parts[] = {"roughness", "l1", "entropy", "coef", "coefdiff"};
+    const char *metric = json_string_value(json_object_get(penalty, "metric"));
+    bool any = false, scales = false;
+    if (!penalty) return;
+    printf("%-12s %g of", "penalty", json_number_value(json_object_get(penalty, "weight")));
+    for (size_t j = 0; j < sizeof parts / sizeof *parts; ++j) {
+        const double factor = json_number_value(json_object_get(penalty, parts[j]));
+        if (factor == 0.0) continue;
+        printf("%s %s %g", any ? "," : "", parts[j], factor);
+        any = true, scales = scales || j == 1 || j == 2;
+    }
+    printf("%s%s\n", scales ? "; " : "", scales ? (metric ? metric : "?") : "");
+}
+
 /* The model as a candidate, which is what shapes are printed of. */
 static candidate as_candidate(const model_file *m) {
     candidate c = {.family = m->net ? FAMILY_KAN : FAMILY_MLP};
@@ -107,6 +123,7 @@ static void print_training(const model_file *m) {
                json_integer_value(json_object_get(data, "n_train")),
                json_integer_value(json_object_get(run, "seed")));
     }
+    print_penalty(json_object_get(m->training, "penalty"));
     const char *key;
     json_t *value, *test = json_object_get(run, "test");
     if (test) printf("%-12s", "test rows");

@@ -155,8 +155,8 @@ static const choice tasks = {{"regression", "classification"}};
 static const choice bases = {{"silu", "identity", "zero"}};
 static const choice activations = {{"silu", "tanh", "relu", "gelu", "sigmoid"}};
 static const choice optimizers = {{"lbfgs", "adam", "lm"}};
-static const choice metrics = {
-    {"edge_forward_spline_n", "edge_forward_spline_u", "edge_forward_sum", "edge_backward"}};
+static const choice metrics = {{"edge_forward_spline_n", "edge_forward_spline_u", "edge_forward_sum",
+                                "edge_backward", "node_backward"}};
 static const choice precisions = {{"double", "single"}};
 
 typedef struct entry {
@@ -244,7 +244,7 @@ static const entry entries[] = {
      .kind = REAL, .at = AT(reg.coefdiff), .lo = 0, .hi = 1e6},
     {OPTIONS_PENALTY, "reg-metric", "NAME",
      "What the size of an edge is: edge_forward_spline_n, edge_forward_spline_u, edge_forward_sum, "
-     "edge_backward [edge_forward_spline_n]",
+     "edge_backward, node_backward [edge_forward_spline_n]",
      .kind = CHOICE, .choice = &metrics},
     {OPTIONS_THREADS, "threads", "N", "Threads [1]", .kind = SIZE, .at = AT(threads), .lo = 1,
      .hi = 1024},

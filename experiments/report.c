@@ -113,6 +113,15 @@ static json_t *report_stages(kan_task task, const trained *t) {
     return NULL;
 }
 
+json_t *report_penalty(const candidate *c, const kan_net *net) {
+    if (!net || !(c->train.penalty > 0.0)) return NULL;
+    const kan_penalty *p = kan_net_get_penalty(net);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "weight", report_real(c->train.penalty),
+                     "roughness", report_real(p->roughness), "l1", report_real(p->l1), "entropy",
+                     report_real(p->entropy), "coef", report_real(p->coef), "coefdiff",
+                     report_real(p->coefdiff), "metric", kan_net_scale_name(p->metric));
+}
+
 json_t *report_run(kan_task task, const trained *t) {
     const candidate *c = &t->candidate;
     json_t *run = json_pack("{s:s, s:o, s:o}", "model", family_name(c->family), "seed",

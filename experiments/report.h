@@ -30,6 +30,10 @@ json_t *report_shape(const candidate *c);
 /* {"name", "task", "n_train", "n_test", "n_in", "n_out"} */
 json_t *report_data(const source *s);
 
+/* {"weight", "roughness", "l1", "entropy", "coef", "coefdiff", "metric"}: what a KAN's training made small beside the
+ * loss. NULL where that was nothing. */
+json_t *report_penalty(const candidate *c, const kan_net *net);
+
 /* {"model", "seed", "shape", "n_cells", "degree", "parameters", "validation", "test", "seconds",
  * "wall_seconds" (where it differs by more than a tenth), "steps", "evaluations"}; n_cells and degree
  * are those of a KAN. With --effort also "train", the metrics of all training rows, and "stages", a list of

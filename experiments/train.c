@@ -421,6 +421,11 @@ static json_t *training_record(const job *j) {
                                report_run(j->s.train->task, t), "optimizer",
                                report_optimizer_name(j->c.train.optimizer), "outcome",
                                outcome_name(t->report.outcome));
+    json_t *penalty = report_penalty(&j->c, t->net);
+    if (record && penalty && json_object_set_new(record, "penalty", penalty) != 0) {
+        json_decref(record);
+        return NULL;
+    }
     if (record && t->n_record > 0 && json_object_set_new(record, "search", search_record(t)) != 0) {
         json_decref(record);
         return NULL;

@@ -27,6 +27,11 @@ size_t net_n_sub(const kan_net_config *config, size_t level) {
     return config->width[level] + config->mult[level] * config->arity[level];
 }
 
+size_t net_node_of(const kan_net_config *config, size_t level, size_t sub) {
+    const size_t n_add = config->width[level];
+    return sub < n_add ? sub : n_add + (sub - n_add) / config->arity[level];
+}
+
 static size_t count_levels(const kan_net_config *config) {
     size_t n = 0;
     while (n <= KAN_MAX_LEVELS && (config->width[n] > 0 || config->mult[n] > 0)) ++n;

@@ -81,12 +81,17 @@ typedef struct kan_net_config {
  *   SPLINE      s(phi_io) / (s(x_i) + 0.1), 0 for symbolic edges     "edge_forward_spline_n", the reference's default
  *   EDGE        s(phi_io)                                            "edge_forward_spline_u"
  *   RELATIVE    s(phi_io) / (s(x_i) + 0.1)                           "edge_forward_sum"
- *   ATTRIBUTED  the scores of kan/attribution.h                      "edge_backward" */
+ *   ATTRIBUTED  the scores of kan/attribution.h                      "edge_backward"
+ *   NODES       of level l = 1, 2, .. in the place of a layer: the scores of the inputs for each node of the level,
+ *               times the score of the node                         "node_backward"
+ *
+ * The gradient is that of R, through all layers; the reference cuts it off under "edge_forward_sum". */
 typedef enum kan_scale {
     KAN_SCALE_SPLINE = 0,
     KAN_SCALE_EDGE,
     KAN_SCALE_RELATIVE,
     KAN_SCALE_ATTRIBUTED,
+    KAN_SCALE_NODES,
     KAN_N_SCALES
 } kan_scale;
 typedef struct kan_penalty {
@@ -140,8 +145,9 @@ kan_model *kan_net_model(kan_net *net); /* the contract; owned by net */
 /* What the net is: the config with its defaults filled in; n_cells that of layer 0. */
 const kan_net_config *kan_net_get_config(const kan_net *net);
 
-/* The penalty of a net: roughness = 1 alone until it is set. It belongs to training: copies and nets made from a net
- * have it, files have not. The size of the model's work depends on it. */
+/* The penalty of a net: roughness = 1 alone until it is set, factors >= 0. Copies, nets made from a net and files have
+ * it (a file without it, from an older program, gives roughness = 1 alone); its weight belongs to the trainer. The size of
+ * the model's work depends on it. */
 void kan_net_set_penalty(kan_net *net, const kan_penalty *penalty);
 const kan_penalty *kan_net_get_penalty(const kan_net *net);
 

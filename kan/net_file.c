@@ -51,6 +51,27 @@ static kan_status save_config(const kan_net *net, kan_file *file, kan_error *err
     return status;
 }
 
+/* The factors of the penalty, in the order of their texts; the metric has a text of its own. */
+enum { PENALTY_FACTORS = 5 };
+static const char *const factor_names[PENALTY_FACTORS] = {"kan.penalty.roughness", "kan.penalty.l1",
+                                                          "kan.penalty.entropy", "kan.penalty.coef",
+                                                          "kan.penalty.coefdiff"};
+static const char *const metric_name = "kan.penalty.metric";
+
+static double *penalty_factor(kan_penalty *p, size_t which) {
+    double *const factors[PENALTY_FACTORS] = {&p->roughness, &p->l1, &p->entropy, &p->coef,
+                                              &p->coefdiff};
+    return factors[which];
+}
+
+static kan_status save_penalty(const kan_net *net, kan_file *file, kan_error *error) {
+    kan_penalty p = net->penalty;
+    kan_status status = kan_file_set(file, metric_name, kan_net_scale_name(p.metric), error);
+    for (size_t j = 0; j < PENALTY_FACTORS && status == KAN_OK; ++j)
+        status = set_number(file, factor_names[j], *penalty_factor(&p, j), error);
+    return status;
+}
+
 /* The tensors of a layer: their names, types and shapes, used to save and to load. */
 typedef struct tensor {
     char name[48];
@@ -139,6 +160,7 @@ kan_status net_save(const void *self, kan_file *file, kan_error *error) {
     const kan_net *net = self;
     const size_t n_tensors = net->n_symbolic > 0 ? LAYER_TENSORS_KEPT : LAYER_TENSORS;
     kan_status status = save_config(net, file, error);
+    if (status == KAN_OK) status = save_penalty(net, file, error);
     if (status == KAN_OK) status = save_symbolic(net, file, error);
     for (size_t l = 0; l < net->n_layers; ++l)
         for (size_t which = 0; which < n_tensors && status == KAN_OK; ++which) {
@@ -173,6 +195,25 @@ static kan_status get_number(const kan_file *file, const char *name, double *val
     if (text && end != text && *end == '\0' && isfinite(*value)) return KAN_OK;
     return kan_status_fail(error, KAN_EFORMAT, "model file: the text \"%s\" is missing or damaged",
                            name);
+}
+
+/* Older files have none: then it stays what it is in a new net. */
+static kan_status load_penalty(kan_net *net, const kan_file *file, kan_error *error) {
+    const char *metric = kan_file_get(file, metric_name);
+    kan_status status = KAN_OK;
+    if (!metric) return KAN_OK;
+    net->penalty.metric = kan_net_scale_from_name(metric);
+    if (net->penalty.metric == KAN_N_SCALES)
+        return kan_status_fail(error, KAN_EFORMAT,
+                               "model file: the penalty's metric \"%.40s\" is not known", metric);
+    for (size_t j = 0; j < PENALTY_FACTORS && status == KAN_OK; ++j) {
+        double *factor = penalty_factor(&net->penalty, j);
+        status = get_number(file, factor_names[j], factor, error);
+        if (status == KAN_OK && *factor < 0.0)
+            status = kan_status_fail(error, KAN_EFORMAT, "model file: \"%s\" is %g, less than 0",
+                                     factor_names[j], *factor);
+    }
+    return status;
 }
 
 static kan_status load_config(const kan_file *file, kan_net_config *c, kan_error *error) {
@@ -308,6 +349,7 @@ kan_net *kan_net_load(const kan_file *file, kan_error *error) {
     for (size_t l = 0; net && l < net->n_layers && status == KAN_OK; ++l)
         status = load_layer(net, file, l, error);
     if (status == KAN_OK) status = load_symbolic(net, file, error);
+    if (status == KAN_OK) status = load_penalty(net, file, error);
     if (status == KAN_OK) return net;
     kan_net_free(net);
     return NULL;

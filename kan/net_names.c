@@ -7,7 +7,8 @@
 
 static const char *const base_names[KAN_N_BASES] = {"silu", "identity", "zero"};
 static const char *const scale_names[KAN_N_SCALES] = {"edge_forward_spline_n", "edge_forward_spline_u",
-                                                      "edge_forward_sum", "edge_backward"};
+                                                      "edge_forward_sum", "edge_backward",
+                                                      "node_backward"};
 static const char *const init_names[KAN_N_INITS] = {"reference", "glorot", "power"};
 
 const char *kan_net_base_name(kan_base base) {

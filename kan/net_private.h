@@ -42,6 +42,9 @@ struct kan_net {
 size_t net_n_nodes(const kan_net_config *config, size_t level);
 size_t net_n_sub(const kan_net_config *config, size_t level);
 
+/* The node of a level that output `sub` of the layer below belongs to: itself, or the product that it is a factor of. */
+size_t net_node_of(const kan_net_config *config, size_t level, size_t sub);
+
 /* Memory laid out, grids initial, parameters zero; NULL without memory. */
 kan_net *net_alloc_empty(const kan_net_config *config);
 

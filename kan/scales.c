@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kan/node_scores.h"
+
 /* tiny keeps the gradient of a spread finite where it is 0. */
 static const double tiny = 1e-10, beside = 0.1, softening = 1e-4, log_offset = 1e-4;
 
@@ -28,6 +30,7 @@ typedef struct layer_scales {
 typedef struct scales {
     layer_scales layers[KAN_MAX_LEVELS - 1];
     double *bar_nodes, *bar_sub, *y; /* [batch][widest] */
+    double *node_scores;             /* of KAN_SCALE_NODES */
     size_t size;
 } scales;
 
@@ -63,6 +66,8 @@ static scales lay_out(const kan_net *net, size_t batch, double *memory) {
     w.bar_nodes = take(memory, &w.size, batch * widest);
     w.bar_sub = take(memory, &w.size, batch * widest);
     w.y = take(memory, &w.size, batch * widest);
+    if (net->penalty.metric == KAN_SCALE_NODES)
+        w.node_scores = take(memory, &w.size, node_scores_size(net));
     return w;
 }
 
@@ -167,13 +172,10 @@ static void measure(const kan_net *net, size_t batch, const double *x, scales *w
 
 /* S of the outputs of a layer from v of the layer above it; at the top 1 / n_out. */
 static void score_layer(const kan_net *net, size_t l, scales *w) {
-    const kan_net_config *c = &net->config;
     const bool top = l + 1 == net->n_layers;
     const size_t n_above = top ? 0 : net->layers[l + 1].n_out;
     for (size_t o = 0; o < net->layers[l].n_out; ++o) {
-        const size_t j = o < c->width[l + 1]
-                             ? o
-                             : c->width[l + 1] + (o - c->width[l + 1]) / c->arity[l + 1];
+        const size_t j = net_node_of(&net->config, l + 1, o);
         double score = top ? 1.0 / (double)net->model.n_out : 0.0;
         for (size_t q = 0; q < n_above; ++q) score += w->layers[l + 1].v[j * n_above + q];
         w->layers[l].score[o] = score;
@@ -189,6 +191,7 @@ static double value_of(const kan_net *net, size_t l, size_t i, size_t o, const l
         return net->edges[l][e] == EDGE_SYMBOLIC ? 0.0 : s / (t->nodes[i].spread + beside);
     case KAN_SCALE_RELATIVE: return s / (t->nodes[i].spread + beside);
     case KAN_SCALE_ATTRIBUTED: return t->score[o] * s / (t->subs[o].spread + softening);
+    case KAN_SCALE_NODES: return s / (t->subs[o].spread + softening); /* r of kan/node_scores.h */
     default: return s;
     }
 }
@@ -209,20 +212,20 @@ static double entropy(size_t n, size_t stride, const double *v, double weight, d
     return weight * value;
 }
 
-static double penalize_layer(const kan_net *net, size_t l, double weight, layer_scales *t) {
-    const size_t n_in = net->layers[l].n_in, n_out = net->layers[l].n_out;
-    const kan_penalty *p = &net->penalty;
+/* Of a matrix v [n_rows][n_columns]; sets bar to d/dv. */
+static double penalize_matrix(const kan_penalty *p, size_t n_rows, size_t n_columns, const double *v,
+                              double weight, double *bar) {
     double sum = 0.0;
-    for (size_t e = 0; e < n_in * n_out; ++e) {
-        t->bar_v[e] = weight * p->l1;
-        sum += weight * p->l1 * t->v[e];
+    for (size_t e = 0; e < n_rows * n_columns; ++e) {
+        bar[e] = weight * p->l1;
+        sum += weight * p->l1 * v[e];
     }
     if (p->entropy == 0.0) return sum;
-    for (size_t o = 0; o < n_out; ++o)
-        sum += entropy(n_in, n_out, t->v + o, weight * p->entropy / (double)n_out, t->bar_v + o);
-    for (size_t i = 0; i < n_in; ++i)
-        sum += entropy(n_out, 1, t->v + i * n_out, weight * p->entropy / (double)n_in,
-                       t->bar_v + i * n_out);
+    for (size_t o = 0; o < n_columns; ++o)
+        sum += entropy(n_rows, n_columns, v + o, weight * p->entropy / (double)n_columns, bar + o);
+    for (size_t i = 0; i < n_rows; ++i)
+        sum += entropy(n_columns, 1, v + i * n_columns, weight * p->entropy / (double)n_rows,
+                       bar + i * n_columns);
     return sum;
 }
 
@@ -230,13 +233,10 @@ static double penalize_layer(const kan_net *net, size_t l, double weight, layer_
 
 /* bar S of an output of layer l goes into bar v of the layer above, whose sum S is. */
 static void pass_scores_up(const kan_net *net, size_t l, scales *w) {
-    const kan_net_config *c = &net->config;
     if (l + 1 == net->n_layers) return;
     const size_t n_above = net->layers[l + 1].n_out;
     for (size_t o = 0; o < net->layers[l].n_out; ++o) {
-        const size_t j = o < c->width[l + 1]
-                             ? o
-                             : c->width[l + 1] + (o - c->width[l + 1]) / c->arity[l + 1];
+        const size_t j = net_node_of(&net->config, l + 1, o);
         for (size_t q = 0; q < n_above; ++q)
             w->layers[l + 1].bar_v[j * n_above + q] += w->layers[l].bar_score[o];
     }
@@ -244,22 +244,22 @@ static void pass_scores_up(const kan_net *net, size_t l, scales *w) {
 
 static void spread_bars(const kan_net *net, size_t l, layer_scales *t) {
     const size_t n_in = net->layers[l].n_in, n_out = net->layers[l].n_out;
-    const bool attributed = net->penalty.metric == KAN_SCALE_ATTRIBUTED;
-    const bool relative = !attributed && net->penalty.metric != KAN_SCALE_EDGE;
+    const kan_scale metric = net->penalty.metric;
+    const bool attributed = metric == KAN_SCALE_ATTRIBUTED || metric == KAN_SCALE_NODES;
+    const bool relative = metric == KAN_SCALE_SPLINE || metric == KAN_SCALE_RELATIVE;
     memset(t->bar_score, 0, n_out * sizeof *t->bar_score);
     for (size_t i = 0; i < n_in; ++i)
         for (size_t o = 0; o < n_out; ++o) {
             const size_t e = i * n_out + o;
             const double s = t->edges[e].spread, bar = t->bar_v[e];
+            const double score = metric == KAN_SCALE_ATTRIBUTED ? t->score[o] : 1.0;
             const double below = t->nodes[i].spread + beside, above = t->subs[o].spread + softening;
             if (!net->edges[l][e]) continue;
-            if (relative && net->penalty.metric == KAN_SCALE_SPLINE &&
-                net->edges[l][e] == EDGE_SYMBOLIC)
-                continue;
-            t->edges[e].bar += bar * (attributed ? t->score[o] / above : relative ? 1.0 / below : 1.0);
+            if (metric == KAN_SCALE_SPLINE && net->edges[l][e] == EDGE_SYMBOLIC) continue;
+            t->edges[e].bar += bar * (attributed ? score / above : relative ? 1.0 / below : 1.0);
             if (relative) t->nodes[i].bar -= bar * s / (below * below);
             if (!attributed) continue;
-            t->subs[o].bar -= bar * t->score[o] * s / (above * above);
+            t->subs[o].bar -= bar * score * s / (above * above);
             t->bar_score[o] += bar * s / above;
         }
 }
@@ -293,19 +293,28 @@ static void pull_layer(const kan_net *net, size_t l, size_t batch, const layer_s
         }
 }
 
+/* R, with v and bar v of every layer. */
+static double penalize(const kan_net *net, double weight, scales *w) {
+    double value = 0.0, *v[KAN_MAX_LEVELS], *bar_v[KAN_MAX_LEVELS];
+    for (size_t l = net->n_layers; l-- > 0;) {
+        layer_scales *t = &w->layers[l];
+        const size_t n_in = net->layers[l].n_in, n_out = net->layers[l].n_out;
+        score_layer(net, l, w);
+        for (size_t e = 0; e < n_in * n_out; ++e) t->v[e] = value_of(net, l, e / n_out, e % n_out, t);
+        v[l] = t->v, bar_v[l] = t->bar_v;
+        if (net->penalty.metric != KAN_SCALE_NODES)
+            value += penalize_matrix(&net->penalty, n_in, n_out, t->v, weight, t->bar_v);
+    }
+    if (net->penalty.metric != KAN_SCALE_NODES) return value;
+    return node_scores_penalty(net, v, bar_v, weight, penalize_matrix, w->node_scores);
+}
+
 double scales_penalty(const kan_net *net, size_t batch, const double *x, double weight, double *grad,
                       double *work) {
     if (batch < 2 || scales_size(net, batch) == 0) return 0.0;
     scales w = lay_out(net, batch, work);
-    double value = 0.0;
     measure(net, batch, x, &w);
-    for (size_t l = net->n_layers; l-- > 0;) {
-        layer_scales *t = &w.layers[l];
-        const size_t n_out = net->layers[l].n_out, n_edges = net->layers[l].n_in * n_out;
-        score_layer(net, l, &w);
-        for (size_t e = 0; e < n_edges; ++e) t->v[e] = value_of(net, l, e / n_out, e % n_out, t);
-        value += penalize_layer(net, l, weight, t);
-    }
+    const double value = penalize(net, weight, &w);
     for (size_t l = 0; l < net->n_layers; ++l) {
         spread_bars(net, l, &w.layers[l]);
         if (net->penalty.metric == KAN_SCALE_ATTRIBUTED) pass_scores_up(net, l, &w);

@@ -7,6 +7,7 @@
  *     EDGE        v_io = s(phi_io)
  *     RELATIVE    v_io = s(phi_io) / (s(x_i) + 0.1)
  *     ATTRIBUTED  v_io = S_o s(phi_io) / (s(y_o) + 1e-4) = E_io of kan/attribution.h
+ *     NODES       see kan/node_scores.h, where levels take the place of layers
  *
  * and the penalty of a layer with matrix v, p_o = v_io / (1 + sum_i v_io) and p_i the same with the other sum,
  *

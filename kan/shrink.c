@@ -180,15 +180,10 @@ static void find_constants(plan *p, size_t level) {
 
 /* ---- downwards: what is needed ------------------------------------------------------------------ */
 
-/* The node of a level that an output of the layer below belongs to. */
-static size_t node_of_sub(const kan_net_config *c, size_t level, size_t o) {
-    return o < c->width[level] ? o : c->width[level] + (o - c->width[level]) / c->arity[level];
-}
-
 /* Whether the new net has an edge for this one. */
 static bool survives(const plan *p, kan_edge edge) {
     const level_plan *above = &p->levels[edge.layer + 1];
-    const old_node *node = &above->nodes[node_of_sub(&p->net->config, edge.layer + 1, edge.out)];
+    const old_node *node = &above->nodes[net_node_of(&p->net->config, edge.layer + 1, edge.out)];
     double value;
     return node->needed && !node->constant && !p->levels[edge.layer].nodes[edge.in].constant &&
            !is_constant(p->net, edge, &value);

@@ -43,6 +43,8 @@ Test(model_file, models_of_version_1_say_what_they_said) {
     for (size_t s = 0; s < ROWS; ++s) cr_assert(epsilon_eq(dbl, y[s], told[s], 1e-12));
     cr_assert(strcmp(m.schema->input_names[1], "y") == 0);
     cr_assert(m.training && json_object_get(m.training, "run"));
+    const kan_penalty *p = kan_net_get_penalty(m.net); /* that of a new net: files of then have none */
+    cr_assert(p->roughness == 1.0 && p->l1 == 0.0 && p->entropy == 0.0 && p->coef == 0.0);
     model_file_free(&m);
     cr_assert(eq(int, model_file_read(fixtures[MLP], &m, &error), KAN_OK), "%s", error.message);
     predict(&m, y);

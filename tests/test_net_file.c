@@ -32,6 +32,12 @@ static kan_net *rich_net(void) {
     kan_net *net = net_with_entropy(&config, true, 61);
     kan_net_remove_edge(net, (kan_edge){0, 1, 4});
     kan_net_set_trainable(net, (kan_edge){1, KAN_EVERY, 0}, KAN_PART_SPLINE, false);
+    const kan_penalty penalty = {.l1 = 0.1,
+                                 .entropy = 2.0 / 3.0,
+                                 .coef = 1e-300,
+                                 .coefdiff = 7.0,
+                                 .metric = KAN_SCALE_ATTRIBUTED};
+    kan_net_set_penalty(net, &penalty);
     return net;
 }
 
@@ -46,6 +52,7 @@ static kan_file *file_of(kan_net *net) {
 static void assert_same_nets(const kan_net *a, const kan_net *b) {
     cr_assert(memcmp(&a->config, &b->config, sizeof a->config) == 0, "the config");
     cr_assert(eq(sz, b->n_layers, a->n_layers));
+    cr_assert(memcmp(&a->penalty, &b->penalty, sizeof a->penalty) == 0, "the penalty");
     cr_assert(memcmp(a->model.theta, b->model.theta, a->model.n_params * sizeof(double)) == 0);
     cr_assert(memcmp(a->trainable, b->trainable, a->model.n_params) == 0);
     for (size_t l = 0; l < a->n_layers; ++l) {
@@ -96,18 +103,46 @@ static void assert_refused(const kan_file *file, const char *what) {
  */
 Test(net_file, refuses_texts_that_make_no_sense) {
     static const char *const changes[][2] = {
-        {"model", "mlp"},          {"kan.width", ""},       {"kan.width", "2,3"},
-        {"kan.width", "2,3,-1"},   {"kan.width", "2,3,1,"}, {"kan.width", "2;3;1"},
-        {"kan.width", "2,3,1x"},   {"kan.width", "0,3,1"},  {"kan.width", "2,99999999999999999999,1"},
-        {"kan.mult", "0,2"},       {"kan.mult", "1,2,0"},   {"kan.arity", "2,3"},
-        {"kan.arity", "2,99,2"},   {"kan.n_cells", "x"},    {"kan.n_cells", "4,4"},
-        {"kan.n_cells", "100001"}, {"kan.degree", "8"},     {"kan.degree", ""},
-        {"kan.lo", "nan"},         {"kan.lo", "1e999"},     {"kan.lo", "3"},
-        {"kan.hi", "0.1 m"},       {"kan.base", "relu"},    {"kan.precision", "half"},
-        {"kan.init", "random"},    {"kan.noise", "inf"},    {"kan.power_base", "much"},
-        {"kan.power_spline", ""},  {"kan.width", "2,4,1"},  {"kan.width", "2,3,1,1"},
-        {"kan.mult", "0,1,0"},     {"kan.arity", "2,4,2"},  {"kan.n_cells", "5"},
+        {"model", "mlp"},
+        {"kan.width", ""},
+        {"kan.width", "2,3"},
+        {"kan.width", "2,3,-1"},
+        {"kan.width", "2,3,1,"},
+        {"kan.width", "2;3;1"},
+        {"kan.width", "2,3,1x"},
+        {"kan.width", "0,3,1"},
+        {"kan.width", "2,99999999999999999999,1"},
+        {"kan.mult", "0,2"},
+        {"kan.mult", "1,2,0"},
+        {"kan.arity", "2,3"},
+        {"kan.arity", "2,99,2"},
+        {"kan.n_cells", "x"},
+        {"kan.n_cells", "4,4"},
+        {"kan.n_cells", "100001"},
+        {"kan.degree", "8"},
+        {"kan.degree", ""},
+        {"kan.lo", "nan"},
+        {"kan.lo", "1e999"},
+        {"kan.lo", "3"},
+        {"kan.hi", "0.1 m"},
+        {"kan.base", "relu"},
+        {"kan.precision", "half"},
+        {"kan.init", "random"},
+        {"kan.noise", "inf"},
+        {"kan.power_base", "much"},
+        {"kan.power_spline", ""},
+        {"kan.width", "2,4,1"},
+        {"kan.width", "2,3,1,1"},
+        {"kan.mult", "0,1,0"},
+        {"kan.arity", "2,4,2"},
+        {"kan.n_cells", "5"},
         {"kan.degree", "3"},
+        {"kan.penalty.l1", "-1"},
+        {"kan.penalty.coef", "inf"},
+        {"kan.penalty.entropy", "2 bits"},
+        {"kan.penalty.coefdiff", ""},
+        {"kan.penalty.metric", "edge_sideways"},
+        {"kan.penalty.roughness", "-0.5"},
     };
     kan_net *net = rich_net();
     for (size_t j = 0; j < sizeof changes / sizeof *changes; ++j) {
@@ -124,6 +159,17 @@ Test(net_file, refuses_texts_that_make_no_sense) {
     cr_assert(kan_file_set(empty, "model", "kan", NULL) == KAN_OK);
     assert_refused(empty, "a KAN without texts");
     kan_file_free(empty);
+}
+
+Test(net_file, names_a_metric_that_it_does_not_know) {
+    kan_error error = {KAN_OK, ""};
+    kan_net *net = rich_net();
+    kan_file *file = file_of(net);
+    cr_assert(kan_file_set(file, "kan.penalty.metric", "edge_sideways", NULL) == KAN_OK);
+    cr_assert(kan_net_load(file, &error) == NULL);
+    cr_assert(strstr(error.message, "edge_sideways") != NULL, "%s", error.message);
+    kan_file_free(file);
+    kan_net_free(net);
 }
 
 Test(net_file, refuses_knots_that_are_none) {

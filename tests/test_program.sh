@@ -247,6 +247,9 @@ exported() {
 exported good.kan inputs.csv predicted.csv 1
 accepted train good.csv --test-rows rows --steps 60 --lamb 1e-2 --reg-metric edge_backward -o sparse.kan
 accepted predict sparse.kan test.csv -o sparse.csv
+accepted info sparse.kan --json sparse.json
+ok 'info says what the penalty was' grep -q '^penalty *0.01 of l1 1, entropy 2; edge_backward$' out
+ok 'and so does its record' grep -q '"metric": "edge_backward"' sparse.json
 ok 'a penalty makes another model' [ "$(cmp -s sparse.csv predicted.csv; echo $?)" = 1 ]
 accepted formula 'fn:x*y' --seeds 2 --json formula.json
 ok 'a formula is found exactly' grep -q '"exact": true' formula.json

@@ -42,6 +42,8 @@ Test(scales, follow_the_worked_example) {
     cr_assert(epsilon_eq(dbl, penalty_at(net, 4, x, 2.0, NULL), 7.0 * u / (u + 0.1), 1e-12));
     kan_net_set_penalty(net, &(kan_penalty){.l1 = 1.0, .metric = KAN_SCALE_ATTRIBUTED});
     cr_assert(epsilon_eq(dbl, penalty_at(net, 4, x, 1.0, NULL), 7.0 * u / (5.0 * u + 1e-4), 1e-12));
+    kan_net_set_penalty(net, &(kan_penalty){.l1 = 1.0, .metric = KAN_SCALE_NODES});
+    cr_assert(epsilon_eq(dbl, penalty_at(net, 4, x, 1.0, NULL), 7.0 * u / (5.0 * u + 1e-4), 1e-12));
     kan_net_set_penalty(net, &(kan_penalty){.entropy = 1.0, .metric = KAN_SCALE_EDGE});
     const double a = 3.0 * u, b = 4.0 * u, p = a / (a + b + 1.0), q = b / (a + b + 1.0);
     const double row = -p * log2(p + 1e-4) - q * log2(q + 1e-4), r = a / (a + 1.0), s = b / (b + 1.0);
@@ -78,6 +80,12 @@ static scale_case cases[] = {
      .arity = {0, 2, 3},
      .n_symbolic = 4,
      .penalty = {.l1 = 1.0, .entropy = 2.0, .metric = KAN_SCALE_ATTRIBUTED}},
+    {.width = {2, 3, 2}, .penalty = {.l1 = 1.0, .entropy = 2.0, .metric = KAN_SCALE_NODES}},
+    {.width = {3, 2, 1, 2},
+     .mult = {0, 2, 1},
+     .arity = {0, 2, 3},
+     .n_symbolic = 4,
+     .penalty = {.l1 = 1.0, .entropy = 2.0, .metric = KAN_SCALE_NODES}},
     {.width = {2, 3, 1},
      .base = KAN_BASE_IDENTITY,
      .penalty = {.coef = 1.0, .coefdiff = 0.7, .roughness = 2.0}},
@@ -151,6 +159,50 @@ Test(scales, attributed_ones_are_the_scores) {
     for (size_t l = 0; l < 3; ++l)
         for (size_t e = 0; e < kan_net_n_in(net, l) * kan_net_n_out(net, l); ++e) sum += a->edges[l][e];
     cr_assert(epsilon_eq(dbl, penalty_at(net, BATCH, x, 1.0, NULL), sum, 1e-10 * sum));
+    kan_attribution_free(a);
+    kan_net_free(net);
+}
+
+/* -sum p log2(p + 1e-4), p = v / (1 + sum v), of a row or column. */
+static double entropy_of(size_t n, size_t stride, const double *v) {
+    double sum = 1.0, value = 0.0;
+    for (size_t j = 0; j < n; ++j) sum += v[j * stride];
+    for (size_t j = 0; j < n; ++j) value -= v[j * stride] / sum * log2(v[j * stride] / sum + 1e-4);
+    return value;
+}
+
+/* Of each level the scores of the inputs for its nodes, asked for node by node, times the score of the node. */
+Test(scales, those_of_nodes_are_scores_of_inputs) {
+    const scale_case p = {.width = {3, 2, 1, 2},
+                          .mult = {0, 2, 1},
+                          .arity = {0, 2, 3},
+                          .n_symbolic = 2,
+                          .penalty = {.l1 = 1.0, .metric = KAN_SCALE_NODES}};
+    enum { LEVELS = 3, MOST = 4 };
+    static const size_t n_nodes[LEVELS + 1] = {3, 4, 2, 2};
+    kan_net *net = make_case(&p);
+    kan_random random = kan_random_seed(24, 0);
+    double x[3 * BATCH], l1 = 0.0, entropy = 0.0, features = 0.0;
+    for (size_t j = 0; j < 3 * BATCH; ++j) x[j] = draw(&random, -1.4, 1.4);
+    kan_attribution *a = kan_attribution_alloc(net, BATCH, x, NULL);
+    double *work = poisoned(2 * kan_attribution_widest(a));
+    for (size_t l = 1; l <= LEVELS; ++l) {
+        double v[3 * MOST];
+        const size_t n = n_nodes[l];
+        for (size_t k = 0; k < n; ++k) {
+            kan_attribution_of_node(a, l, k, v + 3 * k, work);
+            for (size_t i = 0; i < 3; ++i) v[3 * k + i] *= a->nodes[l][k], l1 += v[3 * k + i];
+            entropy += entropy_of(3, 1, v + 3 * k) / (double)n;
+        }
+        for (size_t i = 0; i < 3; ++i) entropy += entropy_of(n, 3, v + i) / 3.0;
+    }
+    for (size_t i = 0; i < 3; ++i) features += a->nodes[0][i];
+    cr_assert(epsilon_eq(dbl, l1, LEVELS * features, 1e-10 * l1),
+              "a sum of scores is that of the inputs'");
+    cr_assert(epsilon_eq(dbl, penalty_at(net, BATCH, x, 1.0, NULL), l1, 1e-10 * l1));
+    kan_net_set_penalty(net, &(kan_penalty){.entropy = 1.0, .metric = KAN_SCALE_NODES});
+    cr_assert(epsilon_eq(dbl, penalty_at(net, BATCH, x, 1.0, NULL), entropy, 1e-9));
+    kan_work_free(work);
     kan_attribution_free(a);
     kan_net_free(net);
 }
