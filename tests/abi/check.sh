@@ -73,12 +73,12 @@ self-test)
     export KAN_FROZEN
     mkdir "$KAN_FROZEN"
     symbols >"$KAN_FROZEN/symbols.txt"
-    "$0" symbols "$library"
+    sh "$0" symbols "$library"
     sed -i '$d' "$KAN_FROZEN/symbols.txt" # as if the last one were new
-    "$0" symbols "$library"
+    sh "$0" symbols "$library"
     echo kan_gone >>"$KAN_FROZEN/symbols.txt"
-    ! "$0" symbols "$library" >"$work/said" && grep -q '^kan_gone$' "$work/said"
+    ! sh "$0" symbols "$library" >"$work/said" && grep -q '^kan_gone$' "$work/said"
     sed -i 1s/.*/libkan.so.older/ "$KAN_FROZEN/symbols.txt"
-    ! "$0" symbols "$library" >"$work/said" && grep -q 'another SONAME' "$work/said"
+    ! sh "$0" symbols "$library" >"$work/said" && grep -q 'another SONAME' "$work/said"
     ;;
 esac
