@@ -23,8 +23,10 @@ extern "C" {
 
 enum { KAN_FILE_MAX_DIMS = 4 };
 
+/* Types of the elements of tensors. */
 typedef enum kan_dtype { KAN_F64 = 0, KAN_U8 } kan_dtype; /* "F64" and "U8" in the header */
 
+/* A model file in memory. */
 typedef struct kan_file kan_file;
 
 /* An empty file in memory, or NULL when memory is short. */
@@ -34,6 +36,7 @@ kan_file *kan_file_alloc(void);
  * newer version, cut short, wrong checksum, tensors that overlap or leave the file). */
 kan_file *kan_file_read(const char *path, kan_error *error);
 
+/* NULL is allowed. */
 void kan_file_free(kan_file *file);
 
 /* Copies a tensor into the file: values of the dtype, product of shape [n_dims] of them. A second

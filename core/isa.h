@@ -17,6 +17,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* Instruction sets that kernels are compiled for. */
 typedef enum kan_isa {
     KAN_ISA_BASELINE = 0, /* whatever the compiler assumes of the processor */
     KAN_ISA_V3,           /* x86-64-v3: AVX2 and fused multiply-add         */

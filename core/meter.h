@@ -21,6 +21,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* Whether a meter is over, and why. */
 typedef enum kan_meter_end {
     KAN_METER_RUNNING = 0,
     KAN_METER_WORK,   /* `most` was reached     */

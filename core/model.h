@@ -53,6 +53,7 @@ typedef struct kan_model_ops {
     kan_status (*save)(const void *self, kan_file *file, kan_error *error);
 } kan_model_ops;
 
+/* A model: open, so that anyone can write one; most code only passes it on. */
 typedef struct kan_model {
     const kan_model_ops *ops;
     void *self;               /* the kan_net or kan_mlp behind the contract                   */

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* What is called for a chunk: [begin, end) of the whole, and whatever the caller gave as context. */
 typedef void kan_parallel_body(void *context, size_t begin, size_t end);
 
 /* Calls body(context, begin, end) for the chunks [begin, end) of 0 .. n-1, each `chunk` long but the

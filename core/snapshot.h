@@ -28,6 +28,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* A file with a direction: fields are saved to it or loaded from it. */
 typedef struct kan_snapshot {
     kan_file *file; /* borrowed */
     bool loading;

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* How a call ended. */
 typedef enum kan_status {
     KAN_OK = 0,
     KAN_ENOMEM,    /* an allocation failed                                   */

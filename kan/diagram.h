@@ -23,8 +23,9 @@ extern "C" {
 
 /* Every zero means the default in brackets. */
 typedef struct kan_diagram_options {
-    char *const *input_names, *const *output_names; /* [x0, x1, ..; y0, y1, ..]                     */
-    const char *title;                              /* [none]                                       */
+    char *const *input_names;  /* [x0, x1, ..] */
+    char *const *output_names; /* [y0, y1, ..] */
+    const char *title;         /* [none]                                       */
     const char *note; /* a line below the picture, such as where the scores come from [none]         */
     double beta;      /*                                                                       [3]  */
     size_t max_boxes; /* of a layer                                                           [36]  */

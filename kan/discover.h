@@ -30,6 +30,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* A formula that was found. */
 typedef struct kan_formula {
     kan_expression *expression; /* of the inputs by their names */
     double complexity;          /* kan_expression_complexity */
@@ -50,6 +51,7 @@ typedef struct kan_discover_options {
     void *context;
 } kan_discover_options;
 
+/* Why a search ended. */
 typedef enum kan_discover_end {
     KAN_DISCOVER_FORMS = 0, /* there were no more forms                          */
     KAN_DISCOVER_EXACT,     /* a formula is exact to rounding                    */

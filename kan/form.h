@@ -44,8 +44,10 @@ const kan_head *kan_head_table(size_t *n);
 /* Whether every y [n] survives there and back, and z is not constant. */
 bool kan_head_fits(const kan_head *head, size_t n, const double *y);
 
+/* The kinds of a form, as above. */
 typedef enum kan_form_kind { KAN_FORM_SUM = 0, KAN_FORM_OUTER } kan_form_kind;
 
+/* A form: what a network is to be. */
 typedef struct kan_form {
     kan_form_kind kind;
     size_t products; /* K of a SUM */
@@ -65,6 +67,7 @@ typedef struct kan_form_fit {
     double seconds; /* CPU seconds that it took, or counted ones */
 } kan_form_fit;
 
+/* How a form is fitted. */
 typedef struct kan_form_options {
     double seconds; /* CPU seconds at most, counted ones with a meter; 0: no limit */
     uint64_t seed;

@@ -2,8 +2,8 @@
  *
  * A layer bends every input and mixes the results:
  *
- *     y[o] = sum_i phi_io(x[i]),    phi_io(x) = base[i][o] b(x) + sum_r coef[i][r][o] B_r(x; knots of
- * i)
+ *     y[o] = sum_i phi_io(x[i])
+ *     phi_io(x) = base[i][o] b(x) + sum_r coef[i][r][o] B_r(x; knots of i)
  *
  * A level of the network has adding nodes, whose value is one y[o], and multiplying nodes of arity a,
  * whose value is the product of a of the y[o]. The layer below it has so many outputs: n_add + sum of
@@ -38,6 +38,7 @@ extern "C" {
 
 enum { KAN_MAX_LEVELS = 17 }; /* levels of nodes: 16 layers */
 
+/* The base function b of the edges of a KAN. */
 typedef enum kan_base { KAN_BASE_SILU = 0, KAN_BASE_IDENTITY, KAN_BASE_ZERO, KAN_N_BASES } kan_base;
 
 /* How parameters start; G = n_cells, k = degree, U and N uniform and normal.
@@ -102,6 +103,7 @@ typedef struct kan_penalty {
 /* Edge from node `in` of level `layer` to output `out` of that layer. KAN_EVERY stands for all of them.
  */
 #define KAN_EVERY SIZE_MAX
+/* An edge by its place. */
 typedef struct kan_edge {
     size_t layer, in, out;
 } kan_edge;
@@ -109,6 +111,7 @@ typedef struct kan_edge {
 /* The two parts of a spline edge, to be combined with |. */
 enum { KAN_PART_BASE = 1, KAN_PART_SPLINE = 2 };
 
+/* A KAN, behind the contract of core/model.h. */
 typedef struct kan_net kan_net;
 
 /* "silu", "reference", ..; and back: KAN_N_BASES, KAN_N_INITS for a name that is none. */
@@ -138,7 +141,7 @@ const char *kan_net_check(const kan_net_config *config); /* NULL, or what is wro
 kan_net *kan_net_alloc(const kan_net_config *config);    /* a config that passes; NULL without memory */
 kan_net *kan_net_copy(const kan_net *net); /* grids, parameters, masks; NULL without memory */
 kan_net *kan_net_load(const kan_file *file, kan_error *error); /* KAN_EFORMAT, KAN_ENOMEM */
-void kan_net_free(kan_net *net);
+void kan_net_free(kan_net *net);                               /* or NULL */
 
 kan_model *kan_net_model(kan_net *net); /* the contract; owned by net */
 
@@ -151,6 +154,7 @@ const kan_net_config *kan_net_get_config(const kan_net *net);
 void kan_net_set_penalty(kan_net *net, const kan_penalty *penalty);
 const kan_penalty *kan_net_get_penalty(const kan_net *net);
 
+/* Sizes of the network. */
 size_t kan_net_n_layers(const kan_net *net);
 size_t kan_net_n_in(const kan_net *net, size_t layer); /* nodes below the layer */
 size_t kan_net_n_out(const kan_net *net,

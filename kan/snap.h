@@ -49,6 +49,7 @@ typedef struct kan_snap_options {
     const volatile sig_atomic_t *stop; /* the same, when it becomes non-zero         [NULL] */
 } kan_snap_options;
 
+/* What became of one edge. */
 typedef enum kan_snap_outcome {
     KAN_SNAP_OPEN = 0, /* not tried: time was up                                                   */
     KAN_SNAP_SPLINE,   /* stays a spline: every function made the error too large                 */
@@ -65,6 +66,7 @@ typedef struct kan_snapped {
         error; /* of the network when the edge was tried: with the function, or with the best that was refused; else NaN */
 } kan_snapped;
 
+/* What became of the edges. */
 typedef struct kan_snap_report {
     kan_snapped *edges; /* [n_edges] all edges that are not removed, ascending by (layer, in, out)  */
     size_t n_edges, n_splines; /* n_splines: edges that are none of the functions                  */

@@ -11,6 +11,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* The functions that bend the nodes of an MLP. */
 typedef enum kan_activation {
     KAN_SILU = 0, /* z / (1 + e^-z)                                                                */
     KAN_TANH,

@@ -37,6 +37,7 @@ extern "C" {
 
 enum { KAN_MLP_MAX_LEVELS = 17 }; /* levels of nodes: 16 layers */
 
+/* How weights start; biases start at zero. */
 typedef enum kan_mlp_init {
     KAN_MLP_INIT_AUTO = 0, /* He for silu, relu and gelu, Glorot for tanh and sigmoid                */
     KAN_MLP_INIT_HE,       /* W ~ N(0, 2 / n_in)              (He, Zhang, Ren, Sun 2015)             */
@@ -44,6 +45,7 @@ typedef enum kan_mlp_init {
     KAN_MLP_N_INITS
 } kan_mlp_init;
 
+/* What is asked for. Every zero means the default in brackets. */
 typedef struct kan_mlp_config {
     /* {2, 32, 32, 1}: two inputs, two hidden layers, one output; 0 ends it */
     size_t width[KAN_MLP_MAX_LEVELS + 1];
@@ -53,12 +55,13 @@ typedef struct kan_mlp_config {
     uint64_t seed; /* each layer draws from a stream of its own                              */
 } kan_mlp_config;
 
+/* An MLP, behind the contract of core/model.h. */
 typedef struct kan_mlp kan_mlp;
 
 const char *kan_mlp_check(const kan_mlp_config *config); /* NULL, or what is wrong with it           */
 kan_mlp *kan_mlp_alloc(const kan_mlp_config *config);    /* a config that passes; NULL without memory */
 kan_mlp *kan_mlp_load(const kan_file *file, kan_error *error); /* KAN_EFORMAT, KAN_ENOMEM */
-void kan_mlp_free(kan_mlp *mlp);
+void kan_mlp_free(kan_mlp *mlp);                               /* or NULL */
 
 kan_model *kan_mlp_model(kan_mlp *mlp); /* the contract; owned by mlp */
 

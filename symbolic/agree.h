@@ -26,6 +26,7 @@ typedef struct kan_agree_range {
     double lo, hi;
 } kan_agree_range;
 
+/* How two expressions are compared. */
 typedef struct kan_agree_options { /* zero means the default in brackets                              */
     double tolerance; /* of the difference [1e-8]                                                     */
     size_t n_points;  /* looked for, in ten times as many trials [1000]                               */
@@ -33,6 +34,7 @@ typedef struct kan_agree_options { /* zero means the default in brackets        
     uint64_t seed;    /* of the points                                                                */
 } kan_agree_options;
 
+/* What the comparison of two expressions found. */
 typedef struct kan_agree_report {
     bool agree;      /* decided, and everywhere within the tolerance                                  */
     bool decided;    /* there were n_least points where both are finite                               */

@@ -33,6 +33,7 @@ typedef struct kan_composite {
         complexity; /* the costs, and a quarter for each of the constants that is not 1, -1 (a, p, c) or 0 */
 } kan_composite;
 
+/* Where a composite is looked for. */
 typedef struct kan_composite_options { /* zero means the default in brackets                        */
     const kan_function *const *outer;  /* [exp log sqrt 1/sqrt 1/x 1/x^2 x^2 sin] g, n_outer of them */
     const kan_function *const *inner;  /* [x^2 exp log sqrt sin cosh] f, n_inner of them             */
@@ -48,6 +49,7 @@ size_t kan_composite_fit(size_t n, const double *t, const double *y, const doubl
                          const kan_composite_options *options, size_t max, kan_composite *best,
                          kan_error *error);
 
+/* The value at t. */
 double kan_composite_eval(const kan_composite *composite, double t);
 
 #pragma GCC visibility pop

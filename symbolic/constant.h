@@ -19,6 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* An exact form of a number. */
 typedef struct kan_constant {
     double value;      /* of the exact form, rounded once                                          */
     double complexity; /* bits; 0 for 0 and 1                                                      */

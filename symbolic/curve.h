@@ -37,6 +37,7 @@ typedef struct kan_curve {
     bool pareto;       /* set by kan_curve_pareto                                                 */
 } kan_curve;
 
+/* How functions are fitted to a curve. */
 typedef struct kan_curve_options { /* zero means the default in brackets                        */
     const kan_function *const *functions; /* [the table] the rows to try, n_functions of them        */
     size_t n_functions;

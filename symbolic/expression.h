@@ -32,6 +32,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* A formula, as nodes in the order of a calculator with a stack. */
 typedef struct kan_expression kan_expression;
 
 /* Parses text. NULL: KAN_ENOMEM, or KAN_EFORMAT with a message that points at the column (the first is
@@ -43,6 +44,7 @@ kan_expression *kan_expression_parse(const char *text, kan_error *error);
 kan_expression *kan_expression_parse_with(const char *text, size_t n, const char *const *names,
                                           kan_error *error);
 
+/* NULL is allowed. */
 void kan_expression_free(kan_expression *e);
 
 /* The variables in alphabetical (byte) order: their number, and the name of number i (owned by e). */
@@ -108,6 +110,7 @@ bool kan_expression_uses(const kan_expression *e, size_t i);
 
 /* ---- written out ----------------------------------------------------------------------------------- */
 
+/* The forms in which a formula is written. */
 typedef enum kan_expression_form {
     KAN_EXPRESSION_TEXT, /* of the grammar above: parses back to an expression of the same values, to the bit */
     KAN_EXPRESSION_C99, /* an expression of doubles for a file that includes <math.h>                        */

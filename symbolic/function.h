@@ -15,9 +15,12 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* A row of the table: one function of one variable. */
 typedef struct kan_function {
     const char *name; /* unique: "x^2", "1/x", "sin"; what model files store                          */
-    double (*f)(double x), (*d1)(double x), (*d2)(double x); /* f, f', f''; NaN outside the domain   */
+    double (*f)(double x);  /* NaN outside the domain, as the next two */
+    double (*d1)(double x); /* f' */
+    double (*d2)(double x); /* f'' */
     double lo, hi; /* f is defined on lo < x < hi, and at those of the ends where f is finite         */
     int pole;      /* non-zero: f has poles inside (lo, hi), as 1/x and tan                           */
     int parity;    /* 1: f(-x) = f(x); -1: f(-x) = -f(x); 0: neither                                  */

@@ -21,6 +21,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* How the constants of an expression are fitted. */
 typedef struct
     kan_refit_options { /* zero means the default in brackets                               */
     const double
@@ -30,6 +31,7 @@ typedef struct
     kan_meter *meter;  /* counts them, and ends the fit where it is when it is over [NULL]          */
 } kan_refit_options;
 
+/* What the fit of the constants did. */
 typedef struct kan_refit_report {
     size_t steps, n_free;
     double rmse; /* root of the (weighted) mean square residual                                 */

@@ -23,6 +23,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* A special function of two variables. */
 typedef struct kan_special {
     const char *name;    /* "ellipj_sn", "jv", "lpmv1", "sph_harm11", ..                              */
     const char *formula; /* one line for people                                                       */

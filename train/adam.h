@@ -19,6 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* The settings of Adam. */
 typedef struct kan_adam_options {
     double beta1, beta2, epsilon; /* 0: 0.9, 0.999, 1e-8 */
     double decay;                 /* decoupled weight decay, 0: none */
@@ -32,8 +33,8 @@ typedef struct kan_adam {
 } kan_adam;
 
 kan_adam *kan_adam_alloc(size_t n, const kan_adam_options *options); /* NULL when memory is short */
-void kan_adam_free(kan_adam *adam);
-void kan_adam_reset(kan_adam *adam); /* t = 0, moments zero */
+void kan_adam_free(kan_adam *adam);                                  /* or NULL */
+void kan_adam_reset(kan_adam *adam);                                 /* t = 0, moments zero */
 
 /* Moves theta [n] against grad [n]; entries with trainable[p] == 0 stay (trainable NULL: all move). */
 void kan_adam_step(kan_adam *adam, double rate, const double *grad, const uint8_t *trainable,

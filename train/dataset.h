@@ -17,6 +17,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* What targets are: numbers, or classes. */
 typedef enum kan_task { KAN_REGRESSION = 0, KAN_CLASSIFICATION } kan_task;
 
 /* Open: fill it by hand or let a reader do it. Freed with kan_dataset_free, so what is put into it by

@@ -29,6 +29,7 @@ extern "C" {
 /* Returns f(x) and writes its gradient [n]. */
 typedef double kan_lbfgs_function(void *context, const double *x, double *gradient);
 
+/* The settings of L-BFGS: zero means the default in brackets. */
 typedef struct kan_lbfgs_options {
     size_t history;         /* pairs kept                                       [10]    */
     size_t max_evaluations; /* of one line search                               [25]    */
@@ -62,7 +63,7 @@ typedef struct kan_lbfgs {
 } kan_lbfgs;
 
 kan_lbfgs *kan_lbfgs_alloc(size_t n, const kan_lbfgs_options *options); /* NULL when memory is short */
-void kan_lbfgs_free(kan_lbfgs *lbfgs);
+void kan_lbfgs_free(kan_lbfgs *lbfgs);                                  /* or NULL */
 
 /* Forgets pairs, f and g: call it when x or the function was changed from outside. */
 void kan_lbfgs_reset(kan_lbfgs *lbfgs);

@@ -28,6 +28,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* Means and scales of columns, as learned from training rows. */
 typedef struct kan_scaler {
     size_t n_in, n_y;         /* columns scaled; 0 for bytes, and for classes */
     double *x_mean, *x_scale; /* [n_in] */

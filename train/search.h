@@ -66,6 +66,7 @@ typedef struct kan_search_family {
     void (*release)(kan_model *m);
 } kan_search_family;
 
+/* The parts of a search, in their order. */
 typedef enum kan_search_phase {
     KAN_SEARCH_STARTS = 0,
     KAN_SEARCH_LADDER,
@@ -113,6 +114,8 @@ typedef struct kan_search_options {
 } kan_search_options;
 
 typedef struct kan_search_state kan_search_state; /* private */
+
+/* A search under way; the caller reads it between steps. */
 typedef struct kan_search {
     const kan_search_stage *stages; /* [n_stages], the record so far                              */
     size_t n_stages;

@@ -30,7 +30,9 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/* What moves the parameters. */
 typedef enum kan_optimizer { KAN_LBFGS = 0, KAN_ADAM, KAN_LM } kan_optimizer;
+/* How the rate of Adam falls. */
 typedef enum kan_schedule { KAN_COSINE = 0, KAN_CONSTANT } kan_schedule;
 
 /* Every zero means the default in brackets. */
@@ -57,6 +59,7 @@ typedef struct kan_train_options {
         *stop; /* training ends in good order when it becomes non-zero  [NULL]        */
 } kan_train_options;
 
+/* Whether a training goes on, or why it ended. */
 typedef enum kan_outcome {
     KAN_RUNNING = 0,
     KAN_STEPS_USED, /* steps, evaluations or seconds are used up                       */
@@ -67,6 +70,7 @@ typedef enum kan_outcome {
     KAN_DIVERGED    /* a numerical fault, see kan_trainer_step                         */
 } kan_outcome;
 
+/* How a training went, as of its last step. */
 typedef struct kan_report {
     size_t steps, evaluations; /* evaluations: losses with gradients, of a mini-batch or of all rows;
                                   LM: losses, and losses with Gauss-Newton matrices                 */
@@ -88,6 +92,8 @@ typedef struct kan_record {
 } kan_record;
 
 typedef struct kan_trainer_state kan_trainer_state; /* private */
+
+/* A training under way; the caller reads it between steps. */
 typedef struct kan_trainer {
     kan_report report;         /* read it after any step                        */
     const kan_record *history; /* [history_length], one a step                  */

@@ -147,6 +147,7 @@ END {
     if (section != "SEE") {
         say(".Sh SEE ALSO")
         if (command != "") say(".Xr kan 1")
-        for (o = 1; o <= n_others; ++o) say(".Xr kan-" others[o] " 1" (o < n_others ? " ," : ""))
+        for (o = 1; o <= n_others; ++o) say(".Xr kan-" others[o] " 1 ,")
+        if (command == "") say(".Xr kan 3")
     }
 }

@@ -3,7 +3,7 @@
 # shared library and with the static one.
 #
 #     run.sh BUILD_FOLDER C_COMPILER          CFLAGS are handed on
-#     run.sh --installed C_COMPILER           against what is installed already, where compilers look for it
+#     run.sh --installed C_COMPILER [PREFIX]  against what is installed already: there, or where compilers look for it
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
@@ -21,7 +21,9 @@ fail() {
 
 if [ "$build" = --installed ]; then
     generator='Unix Makefiles'
-    prefix=
+    prefix=${3-}
+    [ -z "$prefix" ] || PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name kan.pc)")
+    [ -z "$prefix" ] || export PKG_CONFIG_PATH
 else
     # The prefix is another than the one configured: what is installed can be moved.
     prefix=$work/prefix
