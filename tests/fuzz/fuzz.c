@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz.c - libFuzzer targets for all that reads: compiled once for each, FUZZ_TARGET being its name.
+/* tests/fuzz/fuzz.c - libFuzzer targets for all that reads: compiled once for each, FUZZ_TARGET being its name; or once for
+ * all, for replay.c, which says by `fuzz_target` which one it wants.
  *
  *     cmake --preset fuzz && cmake --build --preset fuzz
  *     build/fuzz/tests/fuzz/fuzz_csv -max_total_time=60 CORPUS
@@ -18,16 +19,32 @@
 #include "core/work.h"
 #include "experiments/model_file.h"
 #include "symbolic/expression.h"
+#include "tests/fuzz/fuzz.h"
 #include "train/dataset.h"
 
-enum { csv = 1, npy, idx, gz, model, expression, rows };
+#ifndef FUZZ_TARGET
+int fuzz_target;
+#define FUZZ_TARGET fuzz_target
+#endif
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* The file of this process with that ending, which is left to be written anew. */
+static const char *path_of(const char *ending) {
+    static char path[64];
+    snprintf(path, sizeof path, "/dev/shm/kan_fuzz_%d%s", (int)getpid(), ending);
+    return path;
+}
+
+static void remove_files(void) {
+    static const char *const endings[] = {".csv",    ".npy", ".csv.gz", ".images",
+                                          ".labels", ".kan", ".rows"};
+    for (size_t k = 0; k < sizeof endings / sizeof *endings; ++k) (void)unlink(path_of(endings[k]));
+}
 
 /* The bytes in a file of this process with that ending; its name. */
 static const char *file_of(const uint8_t *data, size_t size, const char *ending) {
-    static char path[64];
-    snprintf(path, sizeof path, "/dev/shm/kan_fuzz_%d%s", (int)getpid(), ending);
+    static int registered;
+    if (!registered++) (void)atexit(remove_files);
+    const char *path = path_of(ending);
     FILE *out = fopen(path, "wb");
     if (!out || fwrite(data, 1, size, out) != size || fclose(out) != 0) abort();
     return path;
