@@ -88,7 +88,10 @@ static void write_style(const chart_series *s, FILE *script) {
     switch (s->style) {
     case CHART_LINE: fprintf(script, "lines lw 2 lc rgb '%s'", colour); break;
     case CHART_DASHES: fprintf(script, "lines lw 2 dt 2 lc rgb '%s'", colour); break;
-    case CHART_POINTS: fprintf(script, "points pt %d ps 0.6 lw 2 lc rgb '%s'", shape, colour); break;
+    case CHART_POINTS:
+        fprintf(script, "points pt %d ps %s lw 2 lc rgb '%s'", shape,
+                s->colour == CHART_GREY ? "0.9" : "0.6", colour);
+        break;
     case CHART_BOTH:
         fprintf(script, "linespoints lw 1.5 pt %d ps 0.6 lc rgb '%s'", shape, colour);
         break;

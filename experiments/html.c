@@ -55,9 +55,11 @@ static const char *const style[] = {
     "@media "
     "print{:root{color-scheme:light;--paper:#ffffff;--ink:#000000;--soft:#444444;--line:#bbbbbb;",
     "--tint:#f5f5f5;--mark:#eeeeee;--accent:#1f5fa8}main{max-width:none;padding:0}body{font-size:11pt}",
-    ".scroll,.diagram{overflow:visible}table{font-size:8.5pt}.diagram svg{max-width:100%;filter:none}",
-    "figure,tr{break-inside:avoid}h2,h3{break-after:avoid}",
-    "details::details-content{content-visibility:visible;block-size:auto}}\n"};
+    ".scroll,.diagram{overflow:visible}table{font-size:7.5pt}.diagram svg{max-width:100%;filter:none}",
+    ".charts{grid-template-columns:1fr 1fr}figure,tr{break-inside:avoid}h2,h3{break-after:avoid}",
+    "details:not([open]){display:none}th,td{padding:.12rem "
+    ".25rem}th.l,th.r,td.l{white-space:normal}",
+    "td.wide{min-width:0}}\n"};
 
 void html_begin(FILE *out, const char *title) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
