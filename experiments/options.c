@@ -262,9 +262,17 @@ static const entry entries[] = {
      .kind = TEXT, .at = AT(only)},
     {OPTIONS_BENCH | OPTIONS_ROWS | OPTIONS_REPRODUCE, "data", "PATH",
      "Of reproduce: the folder of the files [../shared/data]; of bench: tasks too, their data in "
-     "PATH/mnist, sklearn and splits; of plot: a file with rows to "
+     "PATH/mnist, sklearn and splits; of plot and prune: a file with rows to "
      "measure what matters",
      .kind = TEXT, .at = AT(data)},
+    {OPTIONS_PRUNE, "node-threshold", "F", "Hidden nodes go that do not score more [0.01]",
+     .kind = REAL, .at = AT(node_threshold), .lo = 1e-12, .hi = 1e6},
+    {OPTIONS_PRUNE, "edge-threshold", "F", "Edges go that do not score more [0.03]", .kind = REAL,
+     .at = AT(edge_threshold), .lo = 1e-12, .hi = 1e6},
+    {OPTIONS_PRUNE, "error-budget", "F",
+     "In the place of thresholds: part of the error on the rows of --data that may be added, 0.01 for "
+     "1 %",
+     .kind = REAL, .at = AT(error_budget), .lo = 1e-12, .hi = 1e6},
     {OPTIONS_EXPORT | OPTIONS_FORMULA, "c", NULL, "As C99", .kind = FLAG, .at = AT(c)},
     {OPTIONS_CHECKPOINT, "checkpoint", "FILE", "Write the state of the training to FILE as it goes on",
      .kind = TEXT, .at = AT(checkpoint)},
