@@ -43,8 +43,9 @@ double kan_model_penalty(const kan_model *m, size_t batch, double weight, double
     return m->ops->penalty ? m->ops->penalty(m->self, batch, weight, grad, work) : 0.0;
 }
 
-void kan_model_penalty_hessian(const kan_model *m, double weight, double *hessian) {
-    if (m->ops->penalty_hessian) m->ops->penalty_hessian(m->self, weight, hessian);
+void kan_model_penalty_hessian(const kan_model *m, size_t batch, double weight, double *hessian,
+                               double *work) {
+    if (m->ops->penalty_hessian) m->ops->penalty_hessian(m->self, batch, weight, hessian, work);
 }
 
 size_t kan_model_jacobian_runs(const kan_model *m, size_t *lengths) {

@@ -45,7 +45,8 @@ typedef struct kan_model_ops {
     void (*gradient)(const void *self, size_t batch, const double *x, const double *dy, double *grad,
                      double *dx, double *work);
     double (*penalty)(const void *self, size_t batch, double weight, double *grad, double *work);
-    void (*penalty_hessian)(const void *self, double weight, double *hessian);
+    void (*penalty_hessian)(const void *self, size_t batch, double weight, double *hessian,
+                            double *work);
     size_t (*jacobian_runs)(const void *self, size_t *lengths);
     size_t (*jacobian_work_size)(const void *self, size_t batch);
     void (*jacobian)(const void *self, size_t batch, const double *x, double *y, uint32_t *starts,
@@ -89,10 +90,11 @@ void kan_model_gradient(const kan_model *m, size_t batch, const double *x, const
  * adds weight * dR/dtheta to grad. 0, and grad untouched, for a model that has none. */
 double kan_model_penalty(const kan_model *m, size_t batch, double weight, double *grad, double *work);
 
-/* Adds weight * H to the lower triangle of hessian [n_params][n_params], row by row: H is the Hessian of
- * that penalty, or a positive semidefinite stand-in for it. Adds nothing where the model has none, which for
- * a penalty makes Levenberg-Marquardt steps that know its gradient alone. */
-void kan_model_penalty_hessian(const kan_model *m, double weight, double *hessian);
+/* Adds weight * H to the lower triangle of hessian [n_params][n_params], row by row, after the forward pass of that
+ * batch as above: H is the Hessian of that penalty, or a positive semidefinite stand-in for it. Adds nothing where the
+ * model has none, which for a penalty makes Levenberg-Marquardt steps that know its gradient alone. */
+void kan_model_penalty_hessian(const kan_model *m, size_t batch, double weight, double *hessian,
+                               double *work);
 
 /* The Jacobian dy/dtheta as structured rows, for least squares. The entries of a sample that may differ from
  * zero lie in runs of neighbouring parameters: run k is lengths[k] long for every sample and output, and

@@ -28,6 +28,7 @@ int command_compare(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_info(int argc, char **argv);
+int command_prune(int argc, char **argv);
 int command_plot(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_data(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct {
     {"predict", "apply a saved model to data", command_predict},
     {"info", "say what is in a saved model", command_info},
     {"formula", "find the formula behind data", command_formula},
+    {"prune", "take out of a saved KAN what matters little", command_prune},
     {"plot", "draw the network of a saved KAN", command_plot},
     {"export", "write a saved model as a C program", command_export},
     {"reproduce", "run the published tables again", command_reproduce},

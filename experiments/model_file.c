@@ -76,6 +76,26 @@ kan_status model_file_read(const char *path, model_file *m, kan_error *error) {
     return KAN_OK;
 }
 
+/* Whether there is a target is not part of what a reader returns: it is asked with and without. */
+kan_status model_file_rows(const model_file *m, const char *path, kan_dataset **d, bool *has_target,
+                           kan_error *error) {
+    kan_error why = {KAN_OK, ""};
+    kan_read_options how = {.like = m->schema};
+    *d = has_target ? kan_dataset_read(path, &how, &why) : NULL;
+    if (has_target) *has_target = *d != NULL;
+    how.target_optional = true;
+    if (!*d && (!has_target || why.status == KAN_EFORMAT)) *d = kan_dataset_read(path, &how, &why);
+    if (!*d) return kan_status_fail(error, why.status, "%s", why.message);
+    if (!(*d)->bytes || m->scaler->n_in == 0) {
+        kan_scaler_apply(m->scaler, *d);
+        return KAN_OK;
+    }
+    kan_dataset_free(*d);
+    *d = NULL;
+    return kan_status_fail(error, KAN_EFORMAT,
+                           "%s: images, but the model was trained on columns of numbers", path);
+}
+
 void model_file_free(model_file *m) {
     kan_net_free(m->net);
     kan_mlp_free(m->mlp);

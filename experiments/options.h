@@ -72,6 +72,8 @@ typedef struct options {
     bool has_l1, has_entropy, has_metric;
     uint64_t seed;
 
+    double node_threshold, edge_threshold, error_budget; /* of prune */
+
     bool latex, c, sympy; /* of formula; c of export too */
 
     bool quick, resume_runs;
@@ -110,6 +112,7 @@ enum {
     OPTIONS_FORMULA = 8192,     /* --latex --sympy --work, and --c                                  */
     OPTIONS_CHECKPOINT = 16384, /* --checkpoint --every --resume                                    */
     OPTIONS_REPORT = 65536,     /* --report FILE                                                    */
+    OPTIONS_PRUNE = 131072,     /* --node-threshold --edge-threshold --error-budget                 */
     OPTIONS_REPRODUCE = 32768   /* --quick --resume --out, and --data FOLDER                        */
 };
 

@@ -31,22 +31,14 @@ enum { POINTS = 1000 };
 /* The rows of a file as the net is given them: x [n][n_in], to be freed by the caller. 0 or the exit status. */
 static int read_rows(const char *path, const model_file *m, size_t *n, double **x) {
     kan_error error;
-    const kan_read_options how = {.like = m->schema, .target_optional = true};
-    kan_dataset *d = kan_dataset_read(path, &how, &error);
-    if (!d) return complain(1, "%s", error.message);
-    int status = 0;
-    if (d->bytes && m->scaler->n_in > 0)
-        status = complain(1, "%s: images, but the model was trained on columns of numbers", path);
-    else if (d->n < 2)
-        status = complain(1, "%s: one row says nothing about what matters", path);
+    kan_dataset *d;
+    if (model_file_rows(m, path, &d, NULL, &error) != KAN_OK) return complain(1, "%s", error.message);
+    int status = d->n < 2 ? complain(1, "%s: one row says nothing about what matters", path) : 0;
     *n = d->n;
     *x = kan_work_alloc(kan_work_product(d->n, d->n_in));
     double *y = kan_work_alloc(d->n * kan_dataset_y_width(d));
     if (status == 0 && (!*x || !y)) status = complain(1, "%s: out of memory", path);
-    if (status == 0) {
-        kan_scaler_apply(m->scaler, d);
-        kan_dataset_batch(d, 0, d->n, NULL, *x, y, NULL);
-    }
+    if (status == 0) kan_dataset_batch(d, 0, d->n, NULL, *x, y, NULL);
     kan_work_free(y);
     kan_dataset_free(d);
     return status;

@@ -29,6 +29,18 @@ json_t *report_text(const char *text) {
     return value;
 }
 
+json_t *report_command(int argc, char **argv) {
+    size_t size = sizeof "kan";
+    for (int a = 0; a < argc; ++a) size += strlen(argv[a]) + 1;
+    char *text = malloc(size), *end = text;
+    if (!text) return NULL;
+    end = stpcpy(end, "kan");
+    for (int a = 0; a < argc; ++a) end = stpcpy(stpcpy(end, " "), argv[a]);
+    json_t *value = report_text(text);
+    free(text);
+    return value;
+}
+
 json_t *report_metric(kan_task task, const kan_metric *m) {
     if (task == KAN_REGRESSION)
         return json_pack("{s:o, s:o, s:o}", "rmse", report_real(m->rmse), "mae", report_real(m->mae),

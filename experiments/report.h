@@ -21,6 +21,9 @@ json_t *report_real(double value);
 /* A text; what is not ASCII becomes "?" in one that is not UTF-8, as JSON must be. */
 json_t *report_text(const char *text);
 
+/* "kan train DATA ..", the command line before argp reorders it. */
+json_t *report_command(int argc, char **argv);
+
 /* {"rmse", "mae", "r2"} or {"accuracy", "macro_f1", "cross_entropy"}. */
 json_t *report_metric(kan_task task, const kan_metric *m);
 

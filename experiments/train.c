@@ -71,19 +71,6 @@ static int check_options(const options *o) {
     return output_check(o->output) != 0 ? 1 : output_check(o->json);
 }
 
-/* The command line before argp reorders it. NULL when memory is short. */
-static json_t *command_line(int argc, char **argv) {
-    size_t size = sizeof "kan";
-    for (int a = 0; a < argc; ++a) size += strlen(argv[a]) + 1;
-    char *text = malloc(size), *end = text;
-    if (!text) return NULL;
-    end = stpcpy(end, "kan");
-    for (int a = 0; a < argc; ++a) end = stpcpy(stpcpy(end, " "), argv[a]);
-    json_t *value = report_text(text);
-    free(text);
-    return value;
-}
-
 static void print_choice(const job *j) {
     char shape[256], grid[64] = "";
     if (j->c.family == FAMILY_KAN)
@@ -473,7 +460,7 @@ static int finish(const job *j) {
 int command_train(int argc, char **argv) {
     job *j = calloc(1, sizeof *j);
     if (!j) return complain(1, "out of memory");
-    j->command = command_line(argc, argv);
+    j->command = report_command(argc, argv);
     j->runs = json_array();
     int status = options_parse(&description, argc, argv, &j->o);
     if (status == 0 && (!j->command || !j->runs)) status = complain(1, "out of memory");

@@ -238,6 +238,15 @@ static double penalty(const void *self, size_t batch, double weight, double *gra
     return value + scales_penalty(net, batch, w.x, weight, grad, w.scales);
 }
 
+static void penalty_hessian(const void *self, size_t batch, double weight, double *hessian,
+                            double *work) {
+    const kan_net *net = self;
+    penalty_hessian_of_theta(net, weight, hessian);
+    if (scales_size(net, batch) == 0) return;
+    const layout w = lay_out(net, batch, work);
+    scales_hessian(net, batch, w.x, weight, hessian, w.scales);
+}
+
 static const kan_model_ops ops = {.name = "kan",
                                   .work_size = work_size,
                                   .forward = forward,

@@ -126,22 +126,11 @@ double penalty_of_theta(const kan_net *net, double weight, double *grad) {
     return sum;
 }
 
-/* See the header. */
-static void add_scale_hessian(const double *theta, coefs c, double weight, size_t n_params,
-                              double *hessian) {
-    double squares = small * small;
-    for (size_t r = 0; r < c.n; ++r)
-        squares += theta[c.first + r * c.stride] * theta[c.first + r * c.stride] / (double)c.n;
-    for (size_t r = 0; r < c.n; ++r)
-        hessian[(c.first + r * c.stride) * (n_params + 1)] += weight / ((double)c.n * sqrt(squares));
-}
-
-void penalty_hessian(const void *self, double weight, double *hessian) {
-    const kan_net *net = self;
+void penalty_hessian_of_theta(const kan_net *net, double weight, double *hessian) {
     const kan_penalty *p = &net->penalty;
     const size_t n = net->model.n_params;
     if (p->roughness > 0.0) add_roughness_hessian(net, weight * p->roughness, hessian);
-    for (size_t l = 0; l < net->n_layers; ++l) {
+    for (size_t l = 0; l < net->n_layers && (p->coef > 0.0 || p->coefdiff > 0.0); ++l) {
         const layer *a = &net->layers[l];
         const double mean = weight / (double)a->n_out;
         for (size_t e = 0; e < a->n_in * a->n_out; ++e) {
@@ -150,7 +139,6 @@ void penalty_hessian(const void *self, double weight, double *hessian) {
             if (p->coef > 0.0) add_sizes_hessian(net->model.theta, c, 0, mean * p->coef, n, hessian);
             if (p->coefdiff > 0.0)
                 add_sizes_hessian(net->model.theta, c, 1, mean * p->coefdiff, n, hessian);
-            if (p->l1 > 0.0) add_scale_hessian(net->model.theta, c, weight * p->l1, n, hessian);
         }
     }
 }

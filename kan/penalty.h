@@ -23,10 +23,9 @@
 /* weight * R(theta), roughness and sizes and differences of coefficients; grad += weight * dR/dtheta. */
 double penalty_of_theta(const kan_net *net, double weight, double *grad);
 
-/* The operation of the contract: adds weight * H to the lower triangle of hessian [n_params][n_params]. For roughness H
- * is the Hessian. For |c| = sqrt(c^2 + e^2) - e it is 1 / sqrt(c^2 + e^2), the curvature of the parabola that touches it
- * at c and nowhere falls below it. For the l1 of edge scales, of which only the order of magnitude is known without
- * a batch, it is 1 / (n_basis sqrt(mean c^2)) for the coefficients of an edge; for entropy, whose sign is open, none. */
-void penalty_hessian(const void *self, double weight, double *hessian);
+/* Adds weight * H to the lower triangle of hessian [n_params][n_params]. For roughness H is the Hessian. For
+ * |c| = sqrt(c^2 + e^2) - e it is 1 / sqrt(c^2 + e^2), the curvature of the parabola that touches it at c and nowhere
+ * falls below it: steps with it are those of iteratively reweighted least squares. */
+void penalty_hessian_of_theta(const kan_net *net, double weight, double *hessian);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kan/node_scores.h"
+#include "kan/symbolic_edges.h"
 
 /* tiny keeps the gradient of a spread finite where it is 0. */
 static const double tiny = 1e-10, beside = 0.1, softening = 1e-4, log_offset = 1e-4;
@@ -31,6 +32,7 @@ typedef struct scales {
     layer_scales layers[KAN_MAX_LEVELS - 1];
     double *bar_nodes, *bar_sub, *y; /* [batch][widest] */
     double *node_scores;             /* of KAN_SCALE_NODES */
+    double *covariance, *mean;       /* [parameters of an edge] squared, and [the same] */
     size_t size;
 } scales;
 
@@ -47,7 +49,7 @@ static moment *take_moments(double *memory, size_t *used, size_t n) {
 
 static scales lay_out(const kan_net *net, size_t batch, double *memory) {
     scales w = {.size = 0};
-    size_t widest = 1;
+    size_t widest = 1, most_rows = SYMBOLIC_PARAMS;
     for (size_t l = 0; l < net->n_layers; ++l) {
         const size_t n_in = net->layers[l].n_in, n_out = net->layers[l].n_out;
         layer_scales *t = &w.layers[l];
@@ -60,12 +62,16 @@ static scales lay_out(const kan_net *net, size_t batch, double *memory) {
         t->bar_v = take(memory, &w.size, n_in * n_out);
         t->score = take(memory, &w.size, n_out);
         t->bar_score = take(memory, &w.size, n_out);
+        const size_t rows = layer_n_basis(&net->layers[l]) + 1;
+        if (rows > most_rows) most_rows = rows;
         if (n_in > widest) widest = n_in;
         if (n_out > widest) widest = n_out;
     }
     w.bar_nodes = take(memory, &w.size, batch * widest);
     w.bar_sub = take(memory, &w.size, batch * widest);
     w.y = take(memory, &w.size, batch * widest);
+    w.covariance = take(memory, &w.size, most_rows * most_rows);
+    w.mean = take(memory, &w.size, most_rows);
     if (net->penalty.metric == KAN_SCALE_NODES)
         w.node_scores = take(memory, &w.size, node_scores_size(net));
     return w;
@@ -309,20 +315,122 @@ static double penalize(const kan_net *net, double weight, scales *w) {
     return node_scores_penalty(net, v, bar_v, weight, penalize_matrix, w->node_scores);
 }
 
+/* R, and d R/d spread of edges, sums and nodes. */
+static double spread_penalty(const kan_net *net, size_t batch, const double *x, double weight,
+                             scales *w) {
+    measure(net, batch, x, w);
+    const double value = penalize(net, weight, w);
+    for (size_t l = 0; l < net->n_layers; ++l) {
+        spread_bars(net, l, &w->layers[l]);
+        if (net->penalty.metric == KAN_SCALE_ATTRIBUTED) pass_scores_up(net, l, w);
+    }
+    return value;
+}
+
 double scales_penalty(const kan_net *net, size_t batch, const double *x, double weight, double *grad,
                       double *work) {
     if (batch < 2 || scales_size(net, batch) == 0) return 0.0;
     scales w = lay_out(net, batch, work);
-    measure(net, batch, x, &w);
-    const double value = penalize(net, weight, &w);
-    for (size_t l = 0; l < net->n_layers; ++l) {
-        spread_bars(net, l, &w.layers[l]);
-        if (net->penalty.metric == KAN_SCALE_ATTRIBUTED) pass_scores_up(net, l, &w);
-    }
+    const double value = spread_penalty(net, batch, x, weight, &w);
     memset(w.bar_nodes, 0, batch * net->model.n_out * sizeof *w.bar_nodes);
     for (size_t l = net->n_layers; l-- > 0;) {
         net_multiply_backward(&net->config, l + 1, batch, w.layers[l].sub, w.bar_nodes, w.bar_sub);
         pull_layer(net, l, batch, &w.layers[l], w.bar_sub, w.bar_nodes, grad);
     }
     return value;
+}
+
+/* ---- curvature ------------------------------------------------------------------------------------- */
+
+/* Sums of d phi/d parameters of an edge, and of their products. */
+typedef struct covariance {
+    double *c, *mean; /* [n][n], lower triangle, and [n] */
+    size_t n;
+} covariance;
+
+static covariance begin_covariance(const scales *w, size_t n) {
+    memset(w->covariance, 0, n * n * sizeof *w->covariance);
+    memset(w->mean, 0, n * sizeof *w->mean);
+    return (covariance){w->covariance, w->mean, n};
+}
+
+/* One sample: the values at first, first + 1, .. and that at `last`, the others being zero. */
+static void add_sample(covariance *q, size_t n_values, size_t first, const double *values,
+                       double base) {
+    const size_t last = q->n - 1;
+    for (size_t r = 0; r < n_values; ++r) {
+        q->mean[first + r] += values[r];
+        q->c[last * q->n + first + r] += base * values[r];
+        for (size_t p = 0; p <= r; ++p) q->c[(first + r) * q->n + first + p] += values[r] * values[p];
+    }
+    q->mean[last] += base;
+    q->c[last * q->n + last] += base * base;
+}
+
+static void finish_covariance(covariance *q, size_t batch) {
+    for (size_t r = 0; r < q->n; ++r)
+        for (size_t p = 0; p <= r; ++p)
+            q->c[r * q->n + p] = (q->c[r * q->n + p] - q->mean[r] * q->mean[p] / (double)batch) /
+                                 (double)(batch - 1);
+}
+
+/* hessian += factor c for parameters first, first + stride, .. */
+static void add_covariance(const covariance *q, size_t first, size_t stride, double factor,
+                           size_t n_params, double *hessian) {
+    for (size_t r = 0; r < q->n; ++r) {
+        double *row = hessian + (first + r * stride) * n_params + first;
+        for (size_t p = 0; p <= r; ++p) row[p * stride] += factor * q->c[r * q->n + p];
+    }
+}
+
+/* All splines of one input: the same basis functions. */
+static void add_splines(const kan_net *net, size_t l, size_t i, size_t batch, const scales *w,
+                        double *hessian) {
+    const layer *a = &net->layers[l];
+    const layer_scales *t = &w->layers[l];
+    covariance q = begin_covariance(w, layer_n_basis(a) + 1);
+    for (size_t s = 0; s < batch; ++s) {
+        const point at = locate(a, i, t->x[s * a->n_in + i]);
+        add_sample(&q, at.n_rows, at.first, at.values, at.base);
+    }
+    finish_covariance(&q, batch);
+    const size_t first = (size_t)(a->theta - net->model.theta) + i * layer_input_size(a);
+    for (size_t o = 0; o < a->n_out; ++o) {
+        const moment *m = &t->edges[i * a->n_out + o];
+        if (net->edges[l][i * a->n_out + o] == EDGE_SPLINE && m->bar > 0.0)
+            add_covariance(&q, first + o, a->n_out, m->bar / m->spread, net->model.n_params, hessian);
+    }
+}
+
+/* One function c f(a x + b) + d: with the derivatives of f in the place of basis functions. */
+static void add_function(const kan_net *net, kan_edge e, size_t batch, const scales *w,
+                         double *hessian) {
+    const layer *a = &net->layers[e.layer];
+    const layer_scales *t = &w->layers[e.layer];
+    const moment *m = &t->edges[e.in * a->n_out + e.out];
+    kan_symbolic f;
+    if (!(m->bar > 0.0) || !kan_net_get_symbolic(net, e, &f)) return;
+    covariance q = begin_covariance(w, SYMBOLIC_PARAMS);
+    for (size_t s = 0; s < batch; ++s) {
+        const double x = t->x[s * a->n_in + e.in], u = f.a * x + f.b, slope = f.c * f.f->d1(u);
+        const double values[SYMBOLIC_PARAMS - 1] = {slope * x, slope, f.f->f(u)};
+        add_sample(&q, SYMBOLIC_PARAMS - 1, 0, values, 1.0);
+    }
+    finish_covariance(&q, batch);
+    add_covariance(&q, net->n_spline + SYMBOLIC_PARAMS * net_find_symbolic(net, e), 1,
+                   m->bar / m->spread, net->model.n_params, hessian);
+}
+
+void scales_hessian(const kan_net *net, size_t batch, const double *x, double weight, double *hessian,
+                    double *work) {
+    if (batch < 2 || scales_size(net, batch) == 0) return;
+    scales w = lay_out(net, batch, work);
+    (void)spread_penalty(net, batch, x, weight, &w);
+    for (size_t l = 0; l < net->n_layers; ++l)
+        for (size_t i = 0; i < net->layers[l].n_in; ++i) {
+            if (!net->idle[l]) add_splines(net, l, i, batch, &w, hessian);
+            for (size_t o = 0; o < net->layers[l].n_out; ++o)
+                if (net->edges[l][i * net->layers[l].n_out + o] == EDGE_SYMBOLIC)
+                    add_function(net, (kan_edge){l, i, o}, batch, &w, hessian);
+        }
 }

@@ -30,4 +30,16 @@ size_t scales_size(const kan_net *net, size_t batch);
 double scales_penalty(const kan_net *net, size_t batch, const double *x, double weight, double *grad,
                       double *work);
 
+/* Adds a positive semidefinite stand-in for the Hessian of weight * R to the lower triangle of hessian
+ * [n_params][n_params]: for each edge, C being the covariance over the batch of d phi/d parameters,
+ *
+ *     H = max(0, dR/ds) C / s,        s^2 = p^T C p for the parameters p of a spline.
+ *
+ * As a function of p, s is convex, and s_0/2 + s^2 / (2 s_0) with the Hessian C / s_0 touches it at s_0 and nowhere falls
+ * below it (iteratively reweighted least squares). Of the entropy and of what v is made of besides s the tangent is
+ * taken, which is dR/ds; where that is negative, -s lies below its tangent. How an edge depends on the layers below it is
+ * in the gradient alone. */
+void scales_hessian(const kan_net *net, size_t batch, const double *x, double weight, double *hessian,
+                    double *work);
+
 #endif

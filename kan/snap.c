@@ -10,13 +10,14 @@
 #include "core/work.h"
 #include "kan/net_private.h"
 #include "kan/samples.h"
+#include "kan/snap_private.h"
 #include "train/trainer.h"
 
-enum { MOST_CANDIDATES = 16, MOST_PASSES = 4, FIT_ON = 5 };
+enum { MOST_PASSES = 4, FIT_ON = 5, WIDTH = 3 };
 
 /* Errors within a factor are equal: that of exact data where they are less than a share of the spread of the targets,
  * since what is left there is how well splines describe functions. Less than rounding is nothing. */
-static const double near_tie = 1.05, near_tie_exact = 2.0, exact = 1e-6, rounding = 1e-11;
+static const double near_tie = 1.05, near_tie_exact = 2.0, exact = 1e-6;
 
 /* ---- one curve ------------------------------------------------------------------------------------- */
 
@@ -90,27 +91,7 @@ kan_status kan_snap_edge(kan_net *net, kan_edge edge, const kan_function *f, siz
 
 /* ---- the whole network ------------------------------------------------------------------------------ */
 
-/* An edge that may become a function. */
-typedef struct open_edge {
-    size_t number; /* in the report */
-    double share;
-} open_edge;
-
-typedef struct snapping {
-    const kan_dataset *fit, *validation;
-    kan_snap_options o; /* defaults filled in */
-    kan_net *net;       /* the best so far */
-    kan_snap_report *report;
-    open_edge *open;
-    size_t n_open;
-    double *x;       /* [fit->n][n_in] */
-    double smallest; /* error so far */
-    double spread;   /* of the targets */
-    double floor;    /* error that is always good */
-    double began;
-} snapping;
-
-static bool is_over(const snapping *s) {
+bool snap_is_over(const snapping *s) {
     return (s->o.stop && *s->o.stop) ||
            (s->o.seconds > 0.0 && kan_clock_cpu() - s->began > s->o.seconds);
 }
@@ -160,7 +141,7 @@ static size_t choose(const snapping *s, size_t n, const kan_curve *found, const 
     double least = INFINITY;
     for (size_t j = 0; j < n; ++j) least = fmin(least, values[j]);
     const double factor = least <= exact * s->spread ? near_tie_exact : near_tie;
-    const double as_good = fmax(factor * least, rounding * s->spread);
+    const double as_good = fmax(factor * least, snap_rounding * s->spread);
     size_t best = n;
     for (size_t j = 0; j < n; ++j)
         if (isfinite(values[j]) && values[j] <= as_good &&
@@ -169,8 +150,7 @@ static size_t choose(const snapping *s, size_t n, const kan_curve *found, const 
     return best;
 }
 
-/* The error that a network may have now. */
-static double limit(const snapping *s) {
+double snap_limit(const snapping *s) {
     return fmax(s->o.tolerance * s->smallest, s->floor);
 }
 
@@ -202,31 +182,41 @@ static void promote(size_t n, kan_curve *found) {
     }
 }
 
-/* Tries the best few functions for one edge and takes one, or none. */
-static kan_status snap_one(snapping *s, kan_snapped *e, kan_error *error) {
-    kan_curve found[MOST_CURVES];
-    kan_net *made[MOST_CANDIDATES] = {NULL};
-    double values[MOST_CANDIDATES], share;
+kan_status snap_try(const snapping *s, kan_edge edge, trials *t, kan_error *error) {
+    double share;
     kan_error why;
     const kan_curve_options from = {.functions = s->o.functions, .n_functions = s->o.n_functions};
-    size_t n = suggest(s->net, e->edge, s->fit->n, s->x, &from, found, &share, &why);
-    e->outcome = KAN_SNAP_SPLINE;
+    t->n = 0;
+    size_t n = suggest(s->net, edge, s->fit->n, s->x, &from, t->found, &share, &why);
     if (n == 0 && why.status == KAN_ENOMEM)
         return kan_status_fail(error, KAN_ENOMEM, "%s", why.message);
-    promote(n, found);
+    promote(n, t->found);
     if (n > s->o.candidates) n = s->o.candidates;
     kan_status status = KAN_OK;
-    for (size_t j = 0; j < n && status == KAN_OK; ++j)
-        status = try_candidate(s, e->edge, &found[j], &made[j], &values[j], error);
-    const size_t best = status == KAN_OK ? choose(s, n, found, values) : n;
-    if (best < n) {
-        e->error = values[best];
-        if (values[best] <= limit(s)) {
+    for (; t->n < n && status == KAN_OK; ++t->n)
+        status = try_candidate(s, edge, &t->found[t->n], &t->made[t->n], &t->values[t->n], error);
+    return status;
+}
+
+void snap_free_trials(trials *t) {
+    for (size_t j = 0; j < t->n; ++j) kan_net_free(t->made[j]);
+    t->n = 0;
+}
+
+/* Tries the best few functions for one edge and takes one, or none. */
+static kan_status snap_one(snapping *s, kan_snapped *e, kan_error *error) {
+    trials t;
+    const kan_status status = snap_try(s, e->edge, &t, error);
+    const size_t best = status == KAN_OK ? choose(s, t.n, t.found, t.values) : t.n;
+    e->outcome = KAN_SNAP_SPLINE;
+    if (best < t.n) {
+        e->error = t.values[best];
+        if (t.values[best] <= snap_limit(s)) {
             e->outcome = KAN_SNAP_FUNCTION;
-            take(s, &made[best], values[best]);
+            take(s, &t.made[best], t.values[best]);
         }
     }
-    for (size_t j = 0; j < n; ++j) kan_net_free(made[j]);
+    snap_free_trials(&t);
     return status;
 }
 
@@ -236,12 +226,11 @@ static int surest_first(const void *p, const void *q) {
     return (a->number > b->number) - (a->number < b->number);
 }
 
-/* The edges that are splines, the surest first. */
-static kan_status list_open(snapping *s, kan_error *error) {
+kan_status snap_list_open(snapping *s, kan_error *error) {
     const kan_curve_options from = {.functions = s->o.functions, .n_functions = s->o.n_functions};
     kan_curve found[MOST_CURVES];
     s->n_open = 0;
-    for (size_t j = 0; j < s->report->n_edges && !is_over(s); ++j) {
+    for (size_t j = 0; j < s->report->n_edges && !snap_is_over(s); ++j) {
         const kan_snapped *e = &s->report->edges[j];
         if (e->outcome == KAN_SNAP_FUNCTION || e->outcome == KAN_SNAP_BEFORE) continue;
         open_edge *o = &s->open[s->n_open++];
@@ -256,14 +245,14 @@ static kan_status list_open(snapping *s, kan_error *error) {
 }
 
 /* Edges that stayed splines have another chance once others have become functions. */
-static kan_status snap_edges(snapping *s, kan_error *error) {
+kan_status snap_edges(snapping *s, kan_error *error) {
     kan_status status = KAN_OK;
     bool any = true;
-    for (size_t pass = 0; pass < MOST_PASSES && any && status == KAN_OK && !is_over(s); ++pass) {
+    for (size_t pass = 0; pass < MOST_PASSES && any && status == KAN_OK && !snap_is_over(s); ++pass) {
         any = false;
-        status = list_open(s, error);
+        status = snap_list_open(s, error);
         bool refused = false;
-        for (size_t j = 0; j < s->n_open && status == KAN_OK && !is_over(s); ++j) {
+        for (size_t j = 0; j < s->n_open && status == KAN_OK && !snap_is_over(s); ++j) {
             kan_snapped *e = &s->report->edges[s->open[j].number];
             status = snap_one(s, e, error);
             if (e->outcome == KAN_SNAP_FUNCTION)
@@ -276,7 +265,7 @@ static kan_status snap_edges(snapping *s, kan_error *error) {
 }
 
 /* The last fit. Without splines it is that of a net without grids, whose matrices are small. */
-static kan_status finish(snapping *s, kan_error *error) {
+kan_status snap_finish(snapping *s, kan_error *error) {
     const bool all = kan_net_n_symbolic(s->net) == kan_net_n_edges(s->net);
     kan_net *made = kan_net_copy(s->net), *small = made && all ? kan_net_compact(made) : NULL;
     kan_status status = KAN_OK;
@@ -299,7 +288,9 @@ static kan_status finish(snapping *s, kan_error *error) {
 static kan_snap_options with_defaults(const kan_snap_options *options) {
     kan_snap_options o = options ? *options : (kan_snap_options){.candidates = 0};
     if (o.candidates == 0) o.candidates = 5;
-    if (o.candidates > MOST_CANDIDATES) o.candidates = MOST_CANDIDATES;
+    if (o.candidates > SNAP_MOST_CANDIDATES) o.candidates = SNAP_MOST_CANDIDATES;
+    if (o.width == 0) o.width = WIDTH;
+    if (o.width > SNAP_MOST_WIDTH) o.width = SNAP_MOST_WIDTH;
     if (o.steps == 0) o.steps = 10;
     if (o.final_steps == 0) o.final_steps = 200;
     if (o.tolerance == 0.0) o.tolerance = 1.5;
@@ -366,6 +357,27 @@ static kan_status fit_on(snapping *s, kan_error *error) {
     return status;
 }
 
+/* Whether another choice might do better: splines are left, or functions say less than they did, and not for noise. */
+static bool is_in_doubt(const snapping *s) {
+    const double noise = 1e-3, after = s->report->error_after, before = s->report->error_before;
+    if (kan_net_n_symbolic(s->net) < kan_net_n_edges(s->net)) return true;
+    return after > s->floor && (after <= noise * s->spread || after > near_tie * before);
+}
+
+/* Greedily, and where that leaves a doubt by a beam. */
+static kan_status search(snapping *s, const kan_net *given, kan_error *error) {
+    const double fitted_error = s->smallest;
+    kan_net *fitted = s->o.width > 1 ? kan_net_copy(s->net) : NULL;
+    kan_status status = KAN_OK;
+    if (s->o.width > 1 && !fitted) status = kan_status_fail(error, KAN_ENOMEM, "snap: out of memory");
+    if (status == KAN_OK) status = snap_edges(s, error);
+    if (status == KAN_OK) status = snap_finish(s, error);
+    if (status == KAN_OK && fitted && !snap_is_over(s) && is_in_doubt(s))
+        status = snap_beam(s, given, fitted, fitted_error, error);
+    kan_net_free(fitted);
+    return status;
+}
+
 static void conclude(snapping *s) {
     kan_snap_report *r = s->report;
     for (size_t j = 0; j < r->n_edges; ++j)
@@ -386,8 +398,7 @@ kan_net *kan_snap_all(const kan_net *net, const kan_dataset *fit, const kan_data
     *s.report = (kan_snap_report){.edges = NULL};
     kan_status status = start(&s, net, &why);
     if (status == KAN_OK) status = fit_on(&s, &why);
-    if (status == KAN_OK) status = snap_edges(&s, &why);
-    if (status == KAN_OK) status = finish(&s, &why);
+    if (status == KAN_OK) status = search(&s, net, &why);
     if (status == KAN_OK) {
         conclude(&s);
     } else {

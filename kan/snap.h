@@ -39,6 +39,7 @@ kan_status kan_snap_edge(kan_net *net, kan_edge edge, const kan_function *f, siz
 /* Every zero means the default in brackets. Errors are RMSE, or cross-entropy for classes. */
 typedef struct kan_snap_options {
     size_t candidates;  /* functions that are tried for an edge                             [5] */
+    size_t width;       /* of the beam, at most 16; 1: without                              [3] */
     size_t steps;       /* of Levenberg-Marquardt after a candidate was put in             [10] */
     size_t final_steps; /* after all edges                                                [200] */
     double tolerance;   /* factor by which the error may exceed the smallest one so far   [1.5] */
@@ -80,8 +81,13 @@ typedef struct kan_snap_report {
  * beats in complexity and rmse at once). Errors that differ by less than 5 % are equal, or by a factor of 2 where they
  * are below 1e-6 of the spread of the targets, and the simpler function wins. Where even the best candidate makes the
  * error worse than options->tolerance allows, the edge stays a spline; it is tried again after other edges have become
- * functions. At last all that is trainable is fitted to rounding. Edges that are functions already stay those, with
- * their locks.
+ * functions. At last all that is trainable is fitted to rounding.
+ *
+ * Where that leaves splines, or an error above the floor that is not one of noise either, several edges are chosen
+ * together, by a beam of `width` partial assignments, from the net as it was given and as it was fitted on. The better
+ * result counts: that with fewer splines, if its error is one that may be, then the smaller error, then the simpler
+ * functions. The beam costs `width` times what came before it, or a little more. Edges that are functions already stay
+ * those, with their locks.
  *
  * fit and validation hold what the net is given, so standardised where the net was trained so; validation may be NULL
  * (the rows to fit serve). The report, unless NULL, is to be freed with kan_snap_report_free. NULL: KAN_ENOMEM,

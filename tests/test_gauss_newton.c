@@ -131,7 +131,7 @@ ParameterizedTest(spec *p, gauss_newton, is_the_sum_of_its_terms) {
     cr_assert(eq(int, o.gn->dense != NULL, p->dense));
     for (size_t j = 0; j < n * n; ++j) H[j] = 2.385; /* is overwritten */
     alloc_count_begin();
-    const double value = objective_linearize(&o, d, g, H);
+    const double value = objective_linearize(&o, d, g, H, NULL);
     cr_assert(eq(sz, alloc_count_end(), 0));
     cr_assert(epsilon_eq(dbl, value, objective_pass(&o, d, 0, d->n, NULL, AIM_GRADIENT, grad), 1e-13));
     plain_matrix(p, m, d, expected);
@@ -162,7 +162,7 @@ Test(gauss_newton, is_the_hessian_of_a_linear_model) {
         const size_t n = m->n_params;
         double *H = kan_work_alloc(n * n), *g = kan_work_alloc(n), *up = kan_work_alloc(n),
                *down = kan_work_alloc(n), largest = 0.0;
-        objective_linearize(&o, d, g, H);
+        objective_linearize(&o, d, g, H, NULL);
         for (size_t i = 0; i < n; ++i) {
             const double kept = m->theta[i];
             m->theta[i] = kept + h;
@@ -199,7 +199,7 @@ ParameterizedTest(spec *p, gauss_newton, multiplies_without_a_matrix) {
     const kan_loss *loss = kan_loss_of_task(d->task);
     cr_assert(eq(int, (int)objective_alloc(&o, m, loss, 0.0, d, d->n, MATRIX_PRODUCTS), KAN_OK));
     for (size_t i = 0; i < n; ++i) v[i] = 2.0 * kan_random_uniform(&random) - 1.0, Hv[i] = NAN;
-    const double value = objective_linearize(&made, d, g, H);
+    const double value = objective_linearize(&made, d, g, H, NULL);
     double *diagonal = kan_work_alloc(n), largest = 0.0;
     cr_assert(eq(dbl, objective_sketch(&o, d, other, diagonal), value));
     for (size_t repeat = 0; repeat < 2; ++repeat) objective_multiply(&o, v, Hv);
@@ -324,7 +324,7 @@ Test(gauss_newton, any_number_of_threads_gives_the_same_bits) {
         for (size_t threads = 1; threads <= 4; ++threads) {
             const size_t to = threads > 1;
             kan_parallel_set_threads(threads);
-            objective_linearize(&o, d, g + to * n, H[to]);
+            objective_linearize(&o, d, g + to * n, H[to], NULL);
             for (size_t i = 0; i < n; ++i) H[to][i * n + i] += 1.0;
             cr_assert(cholesky_factor(n, 0.0, H[to]));
             if (!to) continue;

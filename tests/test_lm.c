@@ -405,3 +405,32 @@ Test(lm, a_singular_system_is_counted_and_solved) {
     cr_assert(epsilon_eq(dbl, x[0] + x[1], 1.0, 1e-7));
     kan_lm_free(lm);
 }
+
+/* f = (x - 1)^2 / 2 + K y^2 / 2, the second a penalty's at a kink: D is its own for y, and x goes on as without it. */
+static double stiff_linearize(void *context, const double *x, double *g, double *H) {
+    const double k = 1e8;
+    double *data_diagonal = context;
+    data_diagonal[0] = 1.0, data_diagonal[1] = 0.0;
+    g[0] = x[0] - 1.0, g[1] = k * x[1];
+    H[0] = 1.0, H[1] = H[2] = 0.0, H[3] = k;
+    return 0.5 * g[0] * g[0] + 0.5 * k * x[1] * x[1];
+}
+
+static double stiff_value(void *context, const double *x) {
+    (void)context;
+    return 0.5 * (x[0] - 1.0) * (x[0] - 1.0) + 0.5e8 * x[1] * x[1];
+}
+
+Test(lm, what_a_penalty_holds_does_not_damp_the_others) {
+    for (int told = 0; told < 2; ++told) {
+        double x[2] = {0.0, 0.0}, diagonal[2];
+        const kan_lm_function f = {.context = diagonal,
+                                   .value = stiff_value,
+                                   .linearize = stiff_linearize,
+                                   .data_diagonal = told ? diagonal : NULL};
+        kan_lm *lm = kan_lm_alloc(2, &(kan_lm_options){.lambda = 1e-3});
+        cr_assert(eq(int, (int)kan_lm_step(lm, &f, x), KAN_LM_MOVED));
+        cr_assert(epsilon_eq(dbl, x[0], told ? 1.0 / 1.001 : 1.0 / 1001.0, 1e-12));
+        kan_lm_free(lm);
+    }
+}

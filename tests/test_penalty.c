@@ -48,7 +48,7 @@ Test(penalty, hessian_is_that_of_the_gradient) {
     kan_model *m = kan_net_model(net);
     const size_t n = m->n_params;
     double *hessian = kan_work_alloc(n * n), *before = kan_work_alloc(n), *after = kan_work_alloc(n);
-    kan_model_penalty_hessian(m, 1e5, hessian);
+    kan_model_penalty_hessian(m, 1, 1e5, hessian, NULL);
     cr_assert(hessian[0] > 0.01);
     kan_model_penalty(m, 1, 1e5, before, NULL);
     for (size_t p = 0; p < n; ++p) {

@@ -279,6 +279,26 @@ accepted plot good.kan --data no_target.csv -o rows.svg
 ok 'scores come from rows' grep -q 'over the .* rows of no_target.csv' rows.svg
 accepted plot good.kan
 ok 'without -o the picture goes to standard output' cmp -s out good.svg
+# A useless column goes; what is left says what the larger model said, and takes the same columns.
+awk 'BEGIN { srand(3); print "p,q,useless,y"
+    for (s = 0; s < 300; ++s) { p = 2 * rand() - 1; q = 2 * rand() - 1; u = 2 * rand() - 1
+        printf "%.17g,%.17g,%.17g,%.17g\n", p, q, u, p * p + 2 * q } }' >prunable.csv
+accepted train prunable.csv --kan 3,4,1 --steps 300 --lamb 1e-3 -o wide.kan --json wide.json
+accepted prune wide.kan -o small.kan --data prunable.csv --json pruned.json
+ok 'prune says what nothing looks at' grep -q '^inputs that nothing looks at: useless$' out
+ok 'and its record too' grep -q '"useless"' pruned.json
+ok 'the smaller model has fewer edges' awk '$1 == "\"edges\":" { gsub(",", "", $2); e[++n] = $2 + 0 }
+    END { exit !(n == 2 && e[1] == 16 && e[2] > 0 && e[2] < 16) }' pruned.json
+accepted predict small.kan prunable.csv -o small.csv --json small.json
+ok 'predict agrees with what prune said of the rows' awk -v said="$(number small.json rmse)" \
+    '$1 == "\"rmse\":" && ($2 + 0 - said) ^ 2 < 1e-20 * said ^ 2 { found = 1 } END { exit !found }' pruned.json
+accepted info small.kan
+ok 'the training is still known' grep -q '^training *lbfgs' out
+accepted prune wide.kan -o budget.kan --data prunable.csv --error-budget 0.05 --json budget.json
+ok 'an error budget is kept' awk '$1 == "\"rmse\":" { gsub(",", "", $2); e[++n] = $2 + 0 }
+    END { exit !(n == 2 && e[2] <= 1.05 * e[1] * (1 + 1e-9)) }' budget.json
+accepted prune wide.kan -o blind.kan
+ok 'without rows points do' grep -q '^edges *16 ' out
 accepted train fn:hello --mlp 2,8,1 --activation tanh --effort 0.2 --json effort_mlp.json
 accepted compare fn:xy --rows 100 --kan 2,2,1 --mlp 2,4,1 --effort 0.1 --seeds 2 --json effort_compare.json
 if command -v python3 >/dev/null; then
@@ -339,6 +359,13 @@ refused 1 'no_such.kan' predict no_such.kan good.csv -o p.csv
 refused 1 'good.csv' predict good.csv good.csv -o p.csv
 refused 1 'no_such.kan' info no_such.kan --json i.json
 refused 64 'MODEL' plot
+refused 64 '-o' prune wide.kan
+refused 64 '--error-budget|--data' prune wide.kan -o n.kan --error-budget 0.1
+refused 64 '--error-budget|--node-threshold' prune wide.kan -o n.kan --data prunable.csv --error-budget 1 --node-threshold 1
+refused 1 'no_such.kan' prune no_such.kan -o n.kan
+refused 1 'kinds.kan|MLP' prune kinds.kan -o n.kan
+refused 1 'nowhere/n.kan' prune good.kan -o nowhere/n.kan
+refused 1 'no_target.csv|target' prune good.kan --data no_target.csv --error-budget 0.1 -o n.kan
 refused 64 '--lamb-l1|--lamb' train good.csv --lamb-l1 2 -o n.kan
 refused 64 '--lamb|--mlp' train good.csv --mlp 2,3,1 --lamb 1e-3 -o n.kan
 refused 64 '--reg-metric|edge_backward' train good.csv --lamb 1e-3 --reg-metric edge -o n.kan
@@ -380,7 +407,7 @@ awk -F, 'BEGIN { pi = atan2(0, -1) }
 ok 'generated rows follow formula and ranges' [ $? -eq 0 ]
 accepted --help
 cp out help
-for command in compare train predict info formula plot export data bench; do
+for command in compare train predict info formula prune plot export data bench; do
     ok "--help lists $command" grep -q "kan $command " help
     accepted "$command" --help
     ok "$command --help says how it is called" grep -q "^Usage: kan $command" out

@@ -10,6 +10,7 @@
 #include "kan/formula.h"
 #include "kan/ladder.h"
 #include "kan/snap.h"
+#include "splines/spline.h"
 #include "tests/support/kan_cases.h"
 #include "train/search.h"
 
@@ -193,4 +194,54 @@ Test(snap, stops_when_asked_and_keeps_what_is_symbolic) {
     kan_net_free(made);
     kan_net_free(net);
     kan_dataset_free(fit);
+}
+
+/* The only edge of a layer becomes the spline of c f(a t + b) + d on [-1, 1]. */
+static void set_spline(kan_net *net, size_t l, kan_symbolic f) {
+    enum { POINTS = 400 };
+    const kan_basis basis = kan_net_basis(net, l, 0);
+    double t[POINTS], y[POINTS], *coef = kan_net_layer_theta(net, l);
+    for (size_t j = 0; j < POINTS; ++j) {
+        t[j] = -1.0 + 2.0 * (double)j / (POINTS - 1);
+        y[j] = f.c * f.f->f(f.a * t[j] + f.b) + f.d;
+    }
+    memset(coef, 0, (basis.n_cells + basis.degree + 1) * sizeof *coef);
+    cr_assert(kan_spline_fit(&basis, POINTS, t, NULL, 1, y, coef, NULL) == KAN_OK);
+}
+
+/* Outer functions of exp: whatever the lower edge becomes, the spline above it makes good, so that the best one alone
+ * says nothing; the right pair shows when both are there. */
+static const char *const outer[] = {"x^2", "tanh"};
+
+Test(snap, the_beam_finds_a_pair_that_edges_one_by_one_do_not_show) {
+    for (size_t k = 0; k < sizeof outer / sizeof *outer; ++k) {
+        const double low = exp(-0.8), high = exp(1.2), c = 1.9 / (high - low);
+        const kan_symbolic inner = {kan_function_find("exp"), 1.0, 0.2, c, -c * (high + low) / 2.0};
+        const kan_symbolic top = {kan_function_find(outer[k]), 2.0, 0.5, 1.0, 0.0};
+        kan_dataset *d = kan_dataset_alloc(KAN_REGRESSION, 300, 1, 1, false);
+        kan_random random = kan_random_seed(1, 0);
+        for (size_t s = 0; s < d->n; ++s) {
+            d->x[s] = draw(&random, -1.0, 1.0);
+            d->y[s] = top.f->f(2.0 * (inner.c * exp(d->x[s] + 0.2) + inner.d) + 0.5);
+        }
+        const kan_net_config config = {.width = {1, 1, 1}, .n_cells = 12, .base = KAN_BASE_ZERO};
+        kan_net *net = kan_net_alloc(&config), *made[3];
+        set_spline(net, 0, inner), set_spline(net, 1, top);
+        kan_snap_report report[3];
+        for (size_t j = 0; j < 3; ++j) { /* greedily, and twice by the beam */
+            const kan_snap_options how = {.width = j == 0 ? 1 : 0};
+            made[j] = kan_snap_all(net, d, NULL, &how, &report[j], NULL);
+            cr_assert(made[j] != NULL);
+        }
+        cr_assert(report[0].n_splines > 0, "%s: greedily it is easy", outer[k]);
+        cr_assert(eq(sz, report[1].n_splines, 0), "%s", outer[k]);
+        cr_assert(is_named(made[1], (kan_edge){0, 0, 0}, "exp"));
+        cr_assert(is_named(made[1], (kan_edge){1, 0, 0}, outer[k]));
+        cr_assert(report[1].error_after < 1e-12, "%s: %g", outer[k], report[1].error_after);
+        const kan_model *p = kan_net_model(made[1]), *q = kan_net_model(made[2]);
+        cr_assert(memcmp(p->theta, q->theta, p->n_params * sizeof(double)) == 0, "the same bits");
+        for (size_t j = 0; j < 3; ++j) kan_net_free(made[j]), kan_snap_report_free(&report[j]);
+        kan_net_free(net);
+        kan_dataset_free(d);
+    }
 }

@@ -142,7 +142,9 @@ static double ridge_penalty(const void *self, size_t batch, double weight, doubl
     return weight * r->theta[0] * r->theta[0];
 }
 
-static void ridge_penalty_hessian(const void *self, double weight, double *hessian) {
+static void ridge_penalty_hessian(const void *self, size_t batch, double weight, double *hessian,
+                                  double *work) {
+    (void)batch, (void)work;
     (void)self;
     hessian[0] += weight * 2.0;
 }

@@ -24,14 +24,14 @@ static const double least_damping = 0.01;
 static const double most_bend = 0.75, bend_step = 0.1;
 
 /* Parameters that may move and that H knows, and the scale 1 / sqrt(D) of each. */
-static void choose_active(kan_lm *lm, const uint8_t *movable) {
+static void choose_active(kan_lm *lm, const kan_lm_function *f) {
     double largest = 0.0;
     lm->n_active = 0;
     for (size_t i = 0; i < lm->n; ++i) {
         const double d = lm->d[i];
-        if ((movable && !movable[i]) || !(d > 0.0)) continue;
+        if ((f->movable && !f->movable[i]) || !(d > 0.0)) continue;
         lm->active[lm->n_active++] = i;
-        largest = fmax(largest, d);
+        largest = fmax(largest, lm->H && f->data_diagonal ? fmin(d, 2.0 * f->data_diagonal[i]) : d);
     }
     for (size_t a = 0; a < lm->n_active; ++a) {
         const size_t i = lm->active[a];
@@ -135,7 +135,7 @@ static bool linearize(kan_lm *lm, const kan_lm_function *f, const double *x) {
     for (size_t i = 0; lm->H && i < lm->n; ++i) lm->d[i] = lm->H[i * lm->n + i];
     for (size_t i = 0; i < lm->n; ++i) sum += lm->g[i] + lm->d[i];
     if (!isfinite(sum)) return false;
-    choose_active(lm, f->movable);
+    choose_active(lm, f);
     lm->linearized = 1;
     return true;
 }

@@ -3,10 +3,10 @@
  * Minimises a function f that knows, beside its gradient g, a positive semidefinite stand-in H for its Hessian
  * (J^T J of least squares). A step solves
  *
- *     (H + lambda D) p = -g          D = max(diag(H), max diag(H) / 100)
+ *     (H + lambda D) p = -g          D = max(diag(H), max min(diag(H), 2 diag(H of the data)) / 100)
  *
- * (Marquardt, SIAM J. Appl. Math. 11, 1963; the floor keeps parameters that hardly matter from going far) by
- * Cholesky factorisation of the matrix scaled by D^-1/2 on both sides, adds the geodesic acceleration
+ * (Marquardt, SIAM J. Appl. Math. 11, 1963; the floor keeps parameters that hardly matter from going far, and what a
+ * penalty holds at a kink, where its curvature has no bound, does not raise it for the others) by Cholesky factorisation of the matrix scaled by D^-1/2 on both sides, adds the geodesic acceleration
  *
  *     (H + lambda D) a = -J^T r_pp   r_pp = d2r(x + t p)/dt2
  *
@@ -55,6 +55,8 @@ typedef struct kan_lm_function {
      * h; NULL: steps are straight */
     void (*bend)(void *context, const double *x, const double *p, double h, double *b);
     const uint8_t *movable; /* [n], 0 where x stays; NULL: all move */
+    /* [n], written by linearize: the diagonal of the part of H that is no penalty's; NULL: that of H */
+    const double *data_diagonal;
 } kan_lm_function;
 
 enum { KAN_LM_MAX_EVALUATIONS = 60, KAN_LM_MOST_DENSE = 4000, KAN_LM_MAX_PRODUCTS = 200 };

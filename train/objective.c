@@ -88,8 +88,8 @@ double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n
     return loss;
 }
 
-/* In the blocks of objective_pass: a penalty may depend on which samples are together. */
-static double add_penalty(objective *o, const kan_dataset *d, double scale, double *g) {
+/* In the blocks of objective_pass: a penalty may depend on which samples are together. H may be NULL. */
+static double add_penalty(objective *o, const kan_dataset *d, double scale, double *g, double *H) {
     const kan_model *m = o->model;
     double sum = 0.0;
     if (!(o->penalty > 0.0 && m->ops->penalty)) return sum;
@@ -98,11 +98,12 @@ static double add_penalty(objective *o, const kan_dataset *d, double scale, doub
         const double share = scale * total_weight(d, first, b.n, NULL);
         kan_model_forward(m, b.n, b.x, o->y_hat, o->work);
         sum += kan_model_penalty(m, b.n, o->penalty * share, g, o->work);
+        if (H) kan_model_penalty_hessian(m, b.n, o->penalty * share, H, o->work);
     }
     return sum;
 }
 
-/* Value and g; and H, or where that is NULL its diagonal. */
+/* Value and g; and H, or where that is NULL the diagonal of the data's part of it. */
 static double linearize(objective *o, const kan_dataset *d, double *g, double *H, double *diagonal) {
     const kan_model *m = o->model;
     const double scale = 1.0 / total_weight(d, 0, d->n, NULL);
@@ -113,14 +114,13 @@ static double linearize(objective *o, const kan_dataset *d, double *g, double *H
         loss += H ? gauss_newton_add(o->gn, b.n, b.x, b.y, b.weight, scale, g, H)
                   : gauss_newton_store(o->gn, first, b.n, b.x, b.y, b.weight, scale, g, diagonal);
     }
-    return loss + add_penalty(o, d, scale, g);
+    for (size_t p = 0; H && diagonal && p < m->n_params; ++p) diagonal[p] = H[p * (m->n_params + 1)];
+    return loss + add_penalty(o, d, scale, g, H);
 }
 
-double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H) {
+double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H, double *diagonal) {
     memset(H, 0, o->model->n_params * o->model->n_params * sizeof *H);
-    const double value = linearize(o, d, g, H, NULL);
-    if (o->penalty > 0.0) kan_model_penalty_hessian(o->model, o->penalty, H);
-    return value;
+    return linearize(o, d, g, H, diagonal);
 }
 
 double objective_sketch(objective *o, const kan_dataset *d, double *g, double *diagonal) {

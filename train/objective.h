@@ -45,8 +45,9 @@ typedef enum objective_aim { AIM_LOSS = 0, AIM_VALUE, AIM_GRADIENT } objective_a
 double objective_pass(objective *o, const kan_dataset *d, size_t first, size_t n, const size_t *rows,
                       objective_aim aim, double *grad);
 
-/* Value, gradient g and, lower triangle, Gauss-Newton matrix H [n_params][n_params] over all rows. */
-double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H);
+/* Value, gradient g and, lower triangle, Gauss-Newton matrix H [n_params][n_params] over all rows, with the stand-in for
+ * the Hessian of the penalty in it; diagonal [n_params], unless NULL, is that of H without it. */
+double objective_linearize(objective *o, const kan_dataset *d, double *g, double *H, double *diagonal);
 
 /* The same without H: its diagonal, and then, as often as wanted, Hv = H v at that theta. The penalty is not in H. */
 double objective_sketch(objective *o, const kan_dataset *d, double *g, double *diagonal);

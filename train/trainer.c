@@ -215,7 +215,7 @@ static double lm_value(void *context, const double *theta) {
 static double lm_linearize(void *context, const double *theta, double *g, double *H) {
     kan_trainer_state *t = context;
     memcpy(t->model->theta, theta, t->model->n_params * sizeof *theta);
-    return objective_linearize(&t->objective, t->data, g, H);
+    return objective_linearize(&t->objective, t->data, g, H, t->grad);
 }
 
 static double lm_sketch(void *context, const double *theta, double *g, double *d) {
@@ -244,7 +244,8 @@ static kan_outcome lm_step(kan_trainer *trainer) {
                                .sketch = lm_sketch,
                                .multiply = lm_multiply,
                                .bend = lm_bend,
-                               .movable = t->objective.frozen ? t->model->trainable : NULL};
+                               .movable = t->objective.frozen ? t->model->trainable : NULL,
+                               .data_diagonal = t->grad};
     if (limit > 0) { /* the trials may not go past the limit */
         const size_t used = t->lm->evaluations + 1, usual = KAN_LM_MAX_EVALUATIONS;
         const size_t left = limit > used ? limit - used : 1;
