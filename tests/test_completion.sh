@@ -34,7 +34,7 @@ offers() {
 touch table.csv 'two words.csv' && mkdir folder
 
 offers 'train' tr
-offers 'predict plot' p
+offers 'predict prune plot' p
 offers '--version' --v
 offers '--base= --batch=' train --ba
 offers '--quick' reproduce --q
