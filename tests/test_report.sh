@@ -130,10 +130,10 @@ grep -q 'nowhere/r.html' err || fail "no file name in: $(cat err)"
 [ -s out ] && fail "something was computed before"
 
 # ---- experiments ----------------------------------------------------------------------------------------------------
-"$kan" reproduce fair continual --quick --budget 0.02 --out published --threads 2 >out 2>err || fail "$(cat err)"
+"$kan" reproduce fair --quick --budget 0.02 --out published --threads 2 >out 2>err || fail "$(cat err)"
 page published/report.html
-has published/report.html 'kan reproduce fair continual --quick --budget 0.02 --out published --threads 2'
-for text in '3.99e-06' 'published KAN' 'arXiv 2407.16674' 'This is the quick form' 'First seed: 0' \
+has published/report.html 'kan reproduce fair --quick --budget 0.02 --out published --threads 2'
+for text in '7.78e-05' 'published KAN' 'This is the quick form' 'arXiv 2407.16674' 'First seed: 0' \
     'SHA-256 of the rows' 'Data: fn:sph_harm0' 'opacity: tanh'; do
     has published/report.html "$text"
 done
