@@ -15,9 +15,9 @@ extern "C" {
 /* Characters of a text in UTF-8. */
 size_t kan_xml_length(const char *text);
 
-/* Writes a text that may hold any bytes, between tags or as the value of an attribute in double quotes: < > & " are
- * escaped, and what XML cannot hold (control characters, what is no UTF-8) becomes "?". Of a text of more than `most`
- * characters the first ones, and an ellipsis. */
+/* Writes a text that may hold any bytes, between tags or as the value of an attribute in double quotes: < >
+ * & " are escaped, and what XML cannot hold (control characters, what is no UTF-8) becomes "?". Of a text
+ * of more than `most` characters the first ones, and an ellipsis. */
 void kan_xml_text(FILE *stream, const char *text, size_t most);
 
 #pragma GCC visibility pop

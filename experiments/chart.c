@@ -98,7 +98,8 @@ static void write_style(const chart_series *s, FILE *script) {
     }
 }
 
-/* 1, 2 and 5 times powers of ten, of a short range 3 and 7 times too, where powers of ten alone would be too few. */
+/* 1, 2 and 5 times powers of ten, of a short range 3 and 7 times too, where powers of ten alone would be
+ * too few. */
 static void write_fine_tics(char axis, double lo, double hi, FILE *script) {
     static const double digits[] = {1.0, 2.0, 5.0, 3.0, 7.0};
     const size_t n = log10(hi / lo) < 1.0 ? 5 : 3;

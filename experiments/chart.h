@@ -1,4 +1,5 @@
-/* experiments/chart.h - curves and points as SVG within a page, drawn by the program gnuplot where it is on the PATH.
+/* experiments/chart.h - curves and points as SVG within a page, drawn by the program gnuplot where it is on
+ * the PATH.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_EXPERIMENTS_CHART_H
@@ -49,8 +50,8 @@ bool chart_has_points(const chart *c);
 /* Its numbers, a row a point: at most so many evenly spaced ones of a series. */
 table chart_table(const chart *c, size_t most, bool *thinned);
 
-/* Writes the SVG; `number` makes its ids unique in a page. False, with nothing written, where gnuplot is not to be had
- * or made nothing. */
+/* Writes the SVG; `number` makes its ids unique in a page. False, with nothing written, where gnuplot is
+ * not to be had or made nothing. */
 bool chart_write(const chart *c, unsigned number, FILE *out);
 
 void chart_free(chart *c);

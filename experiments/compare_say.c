@@ -216,7 +216,8 @@ void compare_print(const comparison *c) {
 
 /* ---- the report --------------------------------------------------------------------------------- */
 
-/* What the page wants to know of runs [n] beside the members that the record has: from the k-th of the list on. */
+/* What the page wants to know of runs [n] beside the members that the record has: from the k-th of the list
+ * on. */
 static void describe_runs(json_t *list, size_t *k, const trained *runs, size_t n) {
     char text[64];
     for (size_t j = 0; j < n; ++j)

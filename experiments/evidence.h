@@ -8,15 +8,16 @@
 
 #include "experiments/protocol.h"
 
-/* {"seed", "n": test rows, "target"; for numbers "true" and "predicted" (evenly spaced rows, the first target) and
- * "quantiles" of |y_hat - y| over all rows and targets (101 of them); for classes "confusion", "classes";
- * "curve", the losses on the way; "diagram" (an SVG, of a KAN)}. A new reference; NULL and error: KAN_ENOMEM,
- * KAN_ENONFINITE. */
+/* {"seed", "n": test rows, "target"; for numbers "true" and "predicted" (evenly spaced rows, the first
+ * target) and "quantiles" of |y_hat - y| over all rows and targets (101 of them); for classes "confusion",
+ * "classes"; "curve", the losses on the way; "diagram" (an SVG, of a KAN)}. A new reference; NULL and
+ * error: KAN_ENOMEM, KAN_ENONFINITE. */
 json_t *evidence_make(const problem *p, const trained *t, const kan_dataset *test, kan_error *error);
 
-/* Adds to such an object of a KAN "formula", a text of ours, where all its edges can become functions and that costs no more
- * than it may, and "formula_remark", what that is worth or why there is none: of a small network for one number. train
- * and test are the rows as they were read. It takes seconds, and no clock. KAN_ENOMEM. */
+/* Adds to such an object of a KAN "formula", a text of ours, where all its edges can become functions and
+ * that costs no more than it may, and "formula_remark", what that is worth or why there is none: of a small
+ * network for one number. train and test are the rows as they were read. It takes seconds, and no clock.
+ * KAN_ENOMEM. */
 kan_status evidence_add_formula(json_t *object, const problem *p, const trained *t,
                                 const kan_dataset *train, const kan_dataset *test, kan_error *error);
 

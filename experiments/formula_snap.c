@@ -9,16 +9,18 @@
 #include "experiments/command.h"
 #include "kan/formula.h"
 
-/* Pruning may let the error grow to a level, in standard deviations of the target, and by a factor: the roughest first,
- * since a net as small as the formula finds its accuracy again once its edges are functions. */
+/* Pruning may let the error grow to a level, in standard deviations of the target, and by a factor: the
+ * roughest first, since a net as small as the formula finds its accuracy again once its edges are
+ * functions. */
 typedef struct roughness {
     double level, factor;
 } roughness;
 static const roughness attempts[] = {{1e-2, 3.0}, {1e-3, 1.5}, {0.0, 1.05}};
 
-/* How much worse than the network functions may be: where its error is above `noisy` that is taken for noise, of which
- * it may have learned some; below, for what splines miss. Less than least_error is rounding. The network's own
- * predictions as targets are no measure of its error, and may be missed by a share. */
+/* How much worse than the network functions may be: where its error is above `noisy` that is taken for
+ * noise, of which it may have learned some; below, for what splines miss. Less than least_error is
+ * rounding. The network's own predictions as targets are no measure of its error, and may be missed by a
+ * share. */
 static const double noisy = 1e-4, tolerance_noise = 1.2, tolerance_spline = 1.5, least_error = 1e-9,
                     own_share = 1e-4;
 

@@ -8,7 +8,8 @@
 
 #include "core/xml.h"
 
-/* Colours are variables, so that dark is one block; pictures that gnuplot made have black and grey to be replaced. */
+/* Colours are variables, so that dark is one block; pictures that gnuplot made have black and grey to be
+ * replaced. */
 static const char *const style[] = {
     ":root{color-scheme:light "
     "dark;--paper:#ffffff;--ink:#1b1f24;--soft:#59636e;--line:#d5dae0;--tint:#f3f6f9;",

@@ -25,7 +25,8 @@ static bool is_family(const json_t *run, int f) {
     return strcmp(page_text(run, "model"), families[f]) == 0;
 }
 
-/* What charts call error: RMSE, or the share of wrong answers; of no wrong one half a row, as zero has no logarithm. */
+/* What charts call error: RMSE, or the share of wrong answers; of no wrong one half a row, as zero has no
+ * logarithm. */
 static double error_of(const view *v, const json_t *run, const char *rows) {
     char path[64];
     snprintf(path, sizeof path, "%s.%s", rows, v->classes ? "accuracy" : "rmse");

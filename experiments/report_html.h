@@ -1,5 +1,6 @@
-/* experiments/report_html.h - reports for people: one page each, made of the records that programs get and of what
- * models show of themselves (experiments/evidence.h). Nothing is computed here that the record does not say.
+/* experiments/report_html.h - reports for people: one page each, made of the records that programs get and
+ * of what models show of themselves (experiments/evidence.h). Nothing is computed here that the record does
+ * not say.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_EXPERIMENTS_REPORT_HTML_H
@@ -12,12 +13,12 @@
 
 #include "experiments/chart.h"
 
-/* The page of a comparison: the record of --json with "provenance", with "evidence" of "kan" and "mlp" (either may be
- * missing), and with "recipe", a text, in every run. */
+/* The page of a comparison: the record of --json with "provenance", with "evidence" of "kan" and "mlp"
+ * (either may be missing), and with "recipe", a text, in every run. */
 void report_html_compare(FILE *out, const json_t *record);
 
-/* The page of experiments: the record of --json with "provenance", "summary" (a sentence an experiment), and in the
- * "kan" and "mlp" of a row perhaps "evidence". */
+/* The page of experiments: the record of --json with "provenance", "summary" (a sentence an experiment),
+ * and in the "kan" and "mlp" of a row perhaps "evidence". */
 void report_html_reproduce(FILE *out, const json_t *record);
 
 /* ---- parts of pages ---------------------------------------------------------------------------- */
@@ -35,8 +36,8 @@ const char *page_text(const json_t *object, const char *key);
 /* A shape, "2,5,1", in text [size]. Returns text. */
 const char *page_shape(const json_t *run, char *text, size_t size);
 
-/* A chart with a caption, its numbers below it; without gnuplot these alone. The chart is freed; one without points
- * leaves nothing. Charts stand between the first two. */
+/* A chart with a caption, its numbers below it; without gnuplot these alone. The chart is freed; one
+ * without points leaves nothing. Charts stand between the first two. */
 void page_charts_begin(page *p);
 void page_charts_end(page *p);
 void page_chart(page *p, chart *c, const char *format, ...) __attribute__((format(printf, 3, 4)));

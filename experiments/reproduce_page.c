@@ -1,5 +1,5 @@
-/* experiments/reproduce_page.c - DIR/report.html: the record of `kan reproduce` with what the selected models showed of
- * themselves when they were trained.
+/* experiments/reproduce_page.c - DIR/report.html: the record of `kan reproduce` with what the selected
+ * models showed of themselves when they were trained.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>

@@ -9,8 +9,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-/* Published: FIPS 180-4's examples (NIST, "SHA256.pdf" and "SHA2_Additional.pdf") and SHA256ShortMsg.rsp of NIST's
- * validation program. */
+/* Published: FIPS 180-4's examples (NIST, "SHA256.pdf" and "SHA2_Additional.pdf") and SHA256ShortMsg.rsp of
+ * NIST's validation program. */
 static const struct {
     size_t n;
     const char *bytes, *digits;
