@@ -434,3 +434,24 @@ Test(lm, what_a_penalty_holds_does_not_damp_the_others) {
         kan_lm_free(lm);
     }
 }
+
+/* f = (3 x - 6)^2 / 2 has H = D = 9: the first step from 0 with lambda = 1/2 is 18 / (9 + 9/2), no further and no less. */
+static double parabola_value(void *context, const double *x) {
+    (void)context;
+    return 0.5 * (3.0 * x[0] - 6.0) * (3.0 * x[0] - 6.0);
+}
+
+static double parabola_linearize(void *context, const double *x, double *g, double *H) {
+    g[0] = 3.0 * (3.0 * x[0] - 6.0);
+    H[0] = 9.0;
+    return parabola_value(context, x);
+}
+
+Test(lm, the_damping_is_that_of_the_formula) {
+    const kan_lm_function f = {.value = parabola_value, .linearize = parabola_linearize};
+    kan_lm *lm = kan_lm_alloc(1, &(kan_lm_options){.lambda = 0.5});
+    double x[] = {0.0};
+    cr_assert(eq(int, kan_lm_step(lm, &f, x), KAN_LM_MOVED));
+    cr_assert(epsilon_eq(dbl, x[0], 18.0 / 13.5, 1e-14));
+    kan_lm_free(lm);
+}

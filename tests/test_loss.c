@@ -245,3 +245,28 @@ Test(loss, allocates_nothing) {
     cr_assert(eq(sz, alloc_count_end(), 0));
     cr_assert(gt(dbl, sum, 0.5));
 }
+
+/* S^T S is the second derivative of the loss of one sample: that of differences of its gradient. */
+Test(loss, the_root_squared_is_the_hessian) {
+    enum { N_OUT = 4 };
+    const kan_loss *const losses[] = {kan_loss_mse, kan_loss_cross_entropy};
+    for (size_t k = 0; k < 2; ++k) {
+        const kan_loss *loss = losses[k];
+        const double z[N_OUT] = {0.3, -1.2, 2.385, 0.7}, y[N_OUT] = {1.0, 0.4, -0.6, 1.9}, h = 1e-5;
+        double S[N_OUT * N_OUT];
+        loss->root(N_OUT, z, S);
+        for (size_t a = 0; a < N_OUT; ++a) {
+            double up[N_OUT], down[N_OUT], g_up[N_OUT], g_down[N_OUT];
+            for (size_t o = 0; o < N_OUT; ++o)
+                up[o] = z[o] + (o == a ? h : 0.0), down[o] = z[o] - (o == a ? h : 0.0);
+            loss->eval(1, N_OUT, up, y, NULL, 1.0, g_up);
+            loss->eval(1, N_OUT, down, y, NULL, 1.0, g_down);
+            for (size_t b = 0; b < N_OUT; ++b) {
+                double square = 0.0;
+                for (size_t o = 0; o < N_OUT; ++o) square += S[o * N_OUT + a] * S[o * N_OUT + b];
+                cr_assert(epsilon_eq(dbl, square, (g_up[b] - g_down[b]) / (2.0 * h), 1e-9),
+                          "%s, %zu %zu", loss->name, a, b);
+            }
+        }
+    }
+}

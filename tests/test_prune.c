@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "core/work.h"
+#include "kan/mask.h"
+#include "kan/net_private.h"
 #include "kan/prune.h"
 #include "tests/support/alloc.h"
 #include "tests/support/kan_cases.h"
@@ -366,4 +368,27 @@ Test(prune, what_is_left_takes_over_where_it_is_fitted_again) {
     kan_net_free(small);
     kan_net_free(net);
     kan_dataset_free(d);
+}
+
+/* A level of two adding nodes and one that multiplies three outputs of the layer below, outputs 2, 3 and 4: all its edges
+ * go, below and above, and no other ones. */
+Test(prune, a_node_is_dropped_with_all_its_factors) {
+    kan_net *net = kan_net_alloc(
+        &(kan_net_config){.width = {2, 2, 1}, .mult = {0, 1}, .arity = {0, 3}, .n_cells = 3});
+    mask m;
+    cr_assert(eq(int, mask_alloc(&m, net), KAN_OK));
+    for (size_t node = 3; node-- > 1;) {
+        mask_fill(&m, net);
+        mask_drop_node(&m, net, 1, node);
+        for (size_t i = 0; i < 2; ++i)
+            for (size_t o = 0; o < 5; ++o) {
+                const bool its_own = node == 2 ? o >= 2 : o == node;
+                cr_assert(eq(int, m.keep[0][i * 5 + o], its_own ? MASK_GOES : MASK_STAYS),
+                          "%zu: %zu %zu", node, i, o);
+            }
+        for (size_t i = 0; i < 3; ++i)
+            cr_assert(eq(int, m.keep[1][i], i == node ? MASK_GOES : MASK_STAYS), "%zu: %zu", node, i);
+    }
+    mask_free(&m);
+    kan_net_free(net);
 }

@@ -143,7 +143,7 @@ kan_model *kan_search_take(kan_search *s);
 
 /* The whole search, also in the midst of a training (from `between`): loaded into a new one that was made with the same
  * arguments it goes on to the same bits, the clock from where it was. */
-void kan_search_snapshot(kan_search *s, kan_snapshot *snapshot);
+void kan_search_snapshot(kan_search *search, kan_snapshot *s);
 
 /* What a replay needs of a record, 5 numbers a stage: phase, generation, start, variant, steps. To numbers, or, where
  * `back`, from them; false where they are none. */
