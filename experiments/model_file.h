@@ -34,8 +34,8 @@ kan_status model_file_write(const char *path, const kan_model *model, const kan_
 /* Reads it and checks that its parts fit together. On failure m is empty. KAN_EIO, KAN_ENOMEM,
  * KAN_EFORMAT. */
 kan_status model_file_read(const char *path, model_file *m, kan_error *error);
-/* The rows of a file as the model is given them, scaled, to be freed with kan_dataset_free; *has_target (NULL: not wanted)
- * says whether the file has the target too. KAN_EIO, KAN_ENOMEM, KAN_EFORMAT. */
+/* The rows of a file as the model is given them, scaled, to be freed with kan_dataset_free; *has_target (NULL: not
+ * wanted) says whether the file has the target too. KAN_EIO, KAN_ENOMEM, KAN_EFORMAT. */
 kan_status model_file_rows(const model_file *m, const char *path, kan_dataset **d, bool *has_target,
                            kan_error *error);
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ enum {
     CURVE_POINTS = 49, /* of a curve in its box                       */
     MAX_LINES = 600,   /* edges of a layer that are drawn at all      */
     MAX_NAMES = 60,    /* names of a row, above which there are none  */
-    MAX_NAME = 18      /* characters of a name                        */
+    MAX_NAME = 18,     /* characters of a name, where there is no room for more */
+    MOST_NAME = 60     /* and where there is                                     */
 };
 static const double margin = 28.0, letter = 6.4, faintest = 0.1;
 static const double weak = 0.3; /* a layer whose strongest score is less is drawn as if it were that */
@@ -38,6 +40,7 @@ typedef struct picture {
     double y_node[KAN_MAX_LEVELS], y_sub[KAN_MAX_LEVELS], y_box[KAN_MAX_LEVELS - 1];
     double below, above; /* room for the names of inputs, of outputs */
     bool slanted_below, slanted_above;
+    size_t longest_below, longest_above; /* characters of these names that are shown */
     size_t n_notes;
 } picture;
 
@@ -93,17 +96,20 @@ static double x_node(const picture *p, size_t level, size_t j) {
     return (x_sub(p, level, first) + x_sub(p, level, first + c->arity[level] - 1)) / 2.0;
 }
 
-/* Room for a row of names, whether they must be slanted to fit, and then their reach to the side. */
-static double room_for_names(const picture *p, char *const *names, size_t n, bool *slanted,
-                             double *reach) {
+/* Room for a row of names, whether they must be slanted to fit, and then their reach to the side; *shown: characters of a
+ * name. */
+static double room_for_names(const picture *p, char *const *names, size_t n, size_t *shown,
+                             bool *slanted, double *reach) {
     size_t longest = 3;
+    const double column = p->width / (double)n;
     for (size_t j = 0; names && j < n; ++j)
         if (kan_xml_length(names[j]) > longest) longest = kan_xml_length(names[j]);
-    if (longest > MAX_NAME) longest = MAX_NAME;
+    *shown = (size_t)fmin(fmax(MAX_NAME, (column - 4.0) / letter), MOST_NAME);
+    if (longest > *shown) longest = *shown;
     const double width = (double)longest * letter;
-    *slanted = width > p->width / (double)n - 4.0;
+    *slanted = width > column - 4.0;
     if (n > MAX_NAMES) return 14.0;
-    if (*slanted) *reach = fmax(*reach, 0.85 * width - 0.5 * p->width / (double)n + 8.0);
+    if (*slanted) *reach = fmax(*reach, 0.85 * width - 0.5 * column + 8.0);
     return *slanted ? 22.0 + 0.6 * width : 26.0;
 }
 
@@ -120,8 +126,10 @@ static void place(picture *p) {
         p->width = fmax(p->width, fmin(1600.0, 30.0 * (double)net_n_sub(c, level)));
     const double gap = fmax(42.0, fmin(110.0, 0.08 * p->width));
     p->left = p->right = margin;
-    p->above = room_for_names(p, p->o.output_names, p->net->model.n_out, &p->slanted_above, &p->right);
-    p->below = room_for_names(p, p->o.input_names, p->net->model.n_in, &p->slanted_below, &p->left);
+    p->above = room_for_names(p, p->o.output_names, p->net->model.n_out, &p->longest_above,
+                              &p->slanted_above, &p->right);
+    p->below = room_for_names(p, p->o.input_names, p->net->model.n_in, &p->longest_below,
+                              &p->slanted_below, &p->left);
     double y = margin + (p->o.title ? 22.0 : 0.0) + p->above;
     for (size_t level = n_layers; level > 0; --level) {
         p->y_node[level] = y;
@@ -146,12 +154,18 @@ static void place_boxes(picture *p, size_t l) {
 
 /* ---- text ---------------------------------------------------------------------------------------- */
 
-/* "x3" where there are no names. */
-static void write_name(const picture *p, char *const *names, char letter_of, size_t j) {
-    if (names)
-        kan_xml_text(p->out, names[j], MAX_NAME);
-    else
+/* "x3" where there are no names. A name that is cut stands in full in the title, which viewers show at the pointer. */
+static void write_name(const picture *p, char *const *names, char letter_of, size_t most, size_t j) {
+    if (!names) {
         fprintf(p->out, "%c%zu", letter_of, j);
+        return;
+    }
+    if (kan_xml_length(names[j]) > most) {
+        fputs("<title>", p->out);
+        kan_xml_text(p->out, names[j], SIZE_MAX);
+        fputs("</title>", p->out);
+    }
+    kan_xml_text(p->out, names[j], most);
 }
 
 static void write_names(const picture *p, bool inputs) {
@@ -165,7 +179,8 @@ static void write_names(const picture *p, bool inputs) {
                     x + (inputs ? 4.0 : 0.0), y, inputs ? "end" : "start");
         else
             fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x, y);
-        write_name(p, inputs ? p->o.input_names : p->o.output_names, inputs ? 'x' : 'y', j);
+        write_name(p, inputs ? p->o.input_names : p->o.output_names, inputs ? 'x' : 'y',
+                   inputs ? p->longest_below : p->longest_above, j);
         fputs("</text>\n", p->out);
     }
 }

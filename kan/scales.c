@@ -202,7 +202,8 @@ static double value_of(const kan_net *net, size_t l, size_t i, size_t o, const l
     }
 }
 
-/* -sum_j p_j log2(p_j + 1e-4), p_j = v_j / (1 + sum v), times weight, of v[0], v[stride], ..; adds d/dv to bar. */
+/* -sum_j p_j log2(p_j + 1e-4), p_j = v_j / (1 + sum v), times weight, of v[0], v[stride], ..; adds d/dv to
+ * bar. */
 static double entropy(size_t n, size_t stride, const double *v, double weight, double *bar) {
     double sum = 1.0, value = 0.0, mean = 0.0;
     for (size_t j = 0; j < n; ++j) sum += v[j * stride];

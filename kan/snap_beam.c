@@ -1,14 +1,15 @@
 /* kan/snap_beam.c - several edges chosen together: `width` partial assignments side by side.
  *
- * Edges are decided one after the other, the surest first. Of all partial assignments that come from those at hand by
- * one more function, the `width` best are kept, by
+ * Edges are decided one after the other, the surest first. Of all partial assignments that come from those at
+ * hand by one more function, the `width` best are kept, by
  *
  *     log2(error / spread of the targets) + price * sum of the costs of the functions,
  *
- * so that a function which is not the best for its edge lives on until others have shown whether it fits. To stay a
- * spline is one of the choices, at a cost. Errors may grow on the way, further than at the end: beside a spline the right
- * function is no better than splines are, and two splines together may be better than that. There are two starts, the net as
- * it was given and as it is when fitted on: that makes splines better together, by bending curves that were functions.
+ * so that a function which is not the best for its edge lives on until others have shown whether it fits. To stay
+ * a spline is one of the choices, at a cost. Errors may grow on the way, further than at the end: beside a spline
+ * the right function is no better than splines are, and two splines together may be better than that. There are
+ * two starts, the net as it was given and as it is when fitted on: that makes splines better together, by bending
+ * curves that were functions.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
@@ -18,8 +19,8 @@
 #include "kan/net_private.h"
 #include "kan/snap_private.h"
 
-/* A unit of cost is worth a factor sqrt(2) in the error. Children of one assignment whose errors agree to `same` are one
- * function in two spellings. Final results whose errors are within `tie` are compared by their cost. */
+/* A unit of cost is worth a factor sqrt(2) in the error. Children of one assignment whose errors agree to `same`
+ * are one function in two spellings. Final results whose errors are within `tie` are compared by their cost. */
 static const double price = 0.5, spline_cost = 12.0, same = 1e-4, tie = 1.05;
 
 typedef struct branch {
@@ -144,8 +145,8 @@ static kan_status begin(const snapping *s, const kan_net *net, double value, bea
     return KAN_OK;
 }
 
-/* Whether a result (net, error) is to be preferred to another one: fewer splines, where its error is one that may be;
- * then the smaller error; then the smaller cost. */
+/* Whether a result (net, error) is to be preferred to another one: fewer splines, where its error is one that may
+ * be; then the smaller error; then the smaller cost. */
 static bool is_better(const snapping *s, const kan_net *net, double error, const kan_net *other,
                       double other_error) {
     const size_t n = kan_net_n_edges(net) - kan_net_n_symbolic(net);
@@ -156,7 +157,8 @@ static bool is_better(const snapping *s, const kan_net *net, double error, const
     return error < other_error;
 }
 
-/* What is left of each branch's edges, greedily, and the last fit; the best result, at first that of s, stays in s. */
+/* What is left of each branch's edges, greedily, and the last fit; the best result, at first that of s, stays
+ * in s. */
 static kan_status conclude(snapping *s, beam *at, kan_net **best, kan_error *error) {
     kan_status status = KAN_OK;
     for (size_t j = 0; j < at->n && status == KAN_OK && !snap_is_over(s); ++j) {

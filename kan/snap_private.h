@@ -1,5 +1,5 @@
-/* kan/snap_private.h - private: what the two ways of snapping a whole network share, the greedy one (snap.c) and the beam
- * (snap_beam.c).
+/* kan/snap_private.h - private: what the two ways of snapping a whole network share, the greedy one (snap.c) and
+ * the beam (snap_beam.c).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef KAN_KAN_SNAP_PRIVATE_H
@@ -60,8 +60,9 @@ kan_status snap_list_open(snapping *s, kan_error *error);
 kan_status snap_edges(snapping *s, kan_error *error);
 kan_status snap_finish(snapping *s, kan_error *error);
 
-/* From two starts, the net as it was given and `fitted`, whose error is fitted_error: s->o.width partial assignments side
- * by side. s->net and s->report are a finished result, and become the beam's where that is better. KAN_ENOMEM. */
+/* From two starts, the net as it was given and `fitted`, whose error is fitted_error: s->o.width partial
+ * assignments side by side. s->net and s->report are a finished result, and become the beam's where that is
+ * better. KAN_ENOMEM. */
 kan_status snap_beam(snapping *s, const kan_net *given, const kan_net *fitted, double fitted_error,
                      kan_error *error);
 

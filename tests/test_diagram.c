@@ -113,9 +113,21 @@ Test(diagram, names_may_hold_anything) {
         net, &(kan_diagram_options){.input_names = names, .title = "<t>", .note = "n & n"});
     cr_assert(strstr(text, ">a&#60;b&#62;&#38;&#34;</text>") != NULL &&
               strstr(text, ">??\xc3\xa9</text>") != NULL);
-    cr_assert(strstr(text, ">a name of more th\xe2\x80\xa6</text>") != NULL &&
-              strstr(text, "&#60;t&#62;") != NULL);
+    cr_assert(strstr(text, "<title>a name of more than eighteen letters</title>"
+                           "a name of more tha\xe2\x80\xa6</text>") != NULL);
+    cr_assert(strstr(text, "&#60;t&#62;") != NULL);
     cr_assert(strstr(text, "n &#38; n") != NULL);
+    free(text);
+    kan_net_free(net);
+}
+
+Test(diagram, names_are_as_long_as_there_is_room) {
+    kan_net *net = net_with_entropy(&(kan_net_config){.width = {1, 1}}, false, 2);
+    char longer[] = "a name of more than eighteen letters";
+    char *names[] = {longer};
+    char *text = draw_net(net, &(kan_diagram_options){.input_names = names});
+    cr_assert(strstr(text, ">a name of more than eighteen letters</text>") != NULL);
+    cr_assert(strstr(text, "<title>") == NULL && strstr(text, "rotate") == NULL);
     free(text);
     kan_net_free(net);
 }

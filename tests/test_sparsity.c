@@ -1,4 +1,4 @@
-/* Penalties under Levenberg-Marquardt: that it finds what L-BFGS finds, on the objective with the penalty itself.
+/* Penalties under Levenberg-Marquardt: it finds what L-BFGS finds, on the objective with the penalty itself.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <criterion/criterion.h>
@@ -62,7 +62,7 @@ static double train_on(kan_net *net, const kan_dataset *d, const sparsity_case *
 ParameterizedTestParameters(sparsity, lm_finds_what_lbfgs_finds)
 { return cr_make_param_array(sparsity_case, cases, sizeof cases / sizeof *cases); }
 
-/* The better of two starts, since there are several minima; and L-BFGS finds hardly more from where LM ended. */
+/* The better of two starts, as there are several minima; and L-BFGS finds hardly more from where LM ended. */
 ParameterizedTest(sparsity_case *c, sparsity, lm_finds_what_lbfgs_finds) {
     enum { LM_STEPS = 150, LBFGS_STEPS = 300 };
     kan_dataset *d = make_data(ROWS, 1);
@@ -106,8 +106,8 @@ ParameterizedTest(sparsity_case *c, sparsity, the_penalised_objective_falls_at_e
     kan_dataset_free(d);
 }
 
-/* One layer: the objective is convex, its minimum one. y depends on x0 and hardly on x1, so that the edge of x1 falls
- * to 0, as that of x2 does. */
+/* One layer: the objective is convex, its minimum one. y depends on x0 and hardly on x1, so that the edge of x1
+ * falls to 0, as that of x2 does. */
 Test(sparsity, one_layer_has_one_minimum) {
     const sparsity_case c = {"one layer", {.l1 = 1.0}, 5e-2, 0.0};
     kan_dataset *d = make_data(ROWS, 3);
@@ -142,8 +142,8 @@ static double penalty_at(kan_net *net, size_t n, const double *x, double *grad, 
     return value;
 }
 
-/* Where inputs are given, spreads are norms of parameters: the parabola lies above. In some directions by little, as
- * norms are straight along themselves. Of functions c f(a x + b) + d that holds for c and d. */
+/* Where inputs are given, spreads are norms of parameters: the parabola lies above. Of functions c f(a x + b) + d
+ * that holds for c and d. */
 Test(sparsity, the_parabola_touches_from_above) {
     enum { N_X = 40 };
     kan_random random = kan_random_seed(25, 0);
