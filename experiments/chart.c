@@ -241,7 +241,7 @@ bool chart_write(const chart *c, unsigned number, FILE *out) {
         write_script(c, script);
         good = run_gnuplot(script, svg);
     }
-    char *text = good ? read_whole(svg) : NULL;
+    char *text = good && svg ? read_whole(svg) : NULL;
     good = copy_svg(text, number, out);
     free(text);
     if (script) (void)fclose(script);
