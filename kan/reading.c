@@ -149,8 +149,10 @@ static kan_status read_outer(reading *r, const kan_form_fit *f, size_t n, const 
     if (status != KAN_OK) kan_status_fail(error, KAN_ENOMEM, "reading: out of memory");
     if (status == KAN_OK) {
         kan_form_outer(f, s->n, s->t, s->y);
+        double mean, sd;
+        samples_moments(s, &mean, &sd);
         part *p = &r->parts[f->n_in];
-        *p = (part){.kind = PART_OUTER};
+        *p = (part){.kind = PART_OUTER, .constant = mean};
         status = suggest(p, s, f->error_z, r->meter, error);
     }
     free(s);
@@ -329,17 +331,35 @@ static void add_sum(text *t, const reading *r, size_t n_in, const size_t *choice
     for (size_t k = 0; k < r->form.products; ++k) add_product(t, r, k, n_in, choice, names, scale);
 }
 
+/* The outer function of the sum, whose a and b go into the sum's constants: beside these they could not be told. */
+static void add_outer(text *t, const reading *r, size_t n_in, const size_t *choice,
+                      const char *const *names) {
+    const part *p = &r->parts[n_in];
+    if (p->n == 0) {
+        add(t, "(%.17g)", r->z_shift + r->z_scale * p->constant);
+        return;
+    }
+    const kan_composite *q = &p->candidate[choice[n_in]];
+    text sum = {.s = calloc(1, 1), .capacity = 1}, inner = {.s = calloc(1, 1), .capacity = 1};
+    add_sum(&sum, r, n_in, choice, names, q->a, q->b);
+    add(t, "(%.17g)+(%.17g)*", r->z_shift + r->z_scale * q->d, r->z_scale * q->c);
+    if (q->f && sum.s) add_applied(&inner, q->f->text, sum.s);
+    if (!sum.s || !inner.s)
+        free(t->s), t->s = NULL;
+    else if (q->f)
+        add_applied_affine(t, q->g, q->p, q->q, inner.s);
+    else
+        add_applied(t, q->g->text, sum.s);
+    free(inner.s);
+    free(sum.s);
+}
+
 char *reading_formula(const reading *r, const size_t *choice, const char *const *names) {
     const bool outer = r->form.kind == KAN_FORM_OUTER;
     const size_t n_in = (r->n_parts - outer) / (r->form.products + 1);
     text z = {.s = calloc(1, 1), .capacity = 1}, y = {.s = calloc(1, 1), .capacity = 1};
     if (outer) {
-        const kan_composite *g = &r->parts[n_in].candidate[choice[n_in]];
-        text inner = {.s = calloc(1, 1), .capacity = 1};
-        add_sum(&inner, r, n_in, choice, names, g->a, g->b);
-        add(&z, "(%.17g)+(%.17g)*", r->z_shift + r->z_scale * g->d, r->z_scale * g->c);
-        if (inner.s) add_applied(&z, g->g->text, inner.s);
-        free(inner.s);
+        add_outer(&z, r, n_in, choice, names);
     } else {
         add_sum(&z, r, n_in, choice, names, r->z_scale, r->z_shift);
     }
