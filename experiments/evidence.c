@@ -136,9 +136,8 @@ static kan_status write_diagram(const kan_net *net, const kan_dataset *d, const 
     return status;
 }
 
-/* The network, its edges as strong as they matter on the rows to fit. */
-static kan_status add_diagram(json_t *object, const problem *p, const kan_net *net, kan_error *error) {
-    const kan_dataset *d = p->fit;
+kan_status evidence_add_diagram(json_t *object, const kan_dataset *d, const kan_net *net,
+                                kan_error *error) {
     const size_t n = d->n < MOST_SCORED ? d->n : MOST_SCORED;
     if (n < 2 || !is_drawn(net)) return KAN_OK;
     double *x = kan_work_alloc(kan_work_product(n, d->n_in)),
@@ -179,7 +178,7 @@ json_t *evidence_make(const problem *p, const trained *t, const kan_dataset *tes
     if (status == KAN_OK && test->target_names && test->task == KAN_REGRESSION)
         json_object_set_new(object, "target", report_text(test->target_names[0]));
     if (status == KAN_OK) status = add_predictions(object, p, t->model, test, error);
-    if (status == KAN_OK && t->net) status = add_diagram(object, p, t->net, error);
+    if (status == KAN_OK && t->net) status = evidence_add_diagram(object, p->fit, t->net, error);
     if (status == KAN_OK) return object;
     json_decref(object);
     return NULL;

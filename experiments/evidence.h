@@ -14,6 +14,11 @@
  * error: KAN_ENOMEM, KAN_ENONFINITE. */
 json_t *evidence_make(const problem *p, const trained *t, const kan_dataset *test, kan_error *error);
 
+/* Adds the "diagram" of a network, its edges as strong as they matter on these rows, scaled as those it was trained on; nothing of
+ * one too large to be read. KAN_ENOMEM. */
+kan_status evidence_add_diagram(json_t *object, const kan_dataset *d, const kan_net *net,
+                                kan_error *error);
+
 /* Adds to such an object of a KAN "formula", a text of ours, where all its edges can become functions and
  * that costs no more than it may, and "formula_remark", what that is worth or why there is none: of a small
  * network for one number. train and test are the rows as they were read. It takes seconds, and no clock.

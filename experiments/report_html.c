@@ -218,6 +218,7 @@ void page_predictions(page *p, const json_t *kan, const json_t *mlp) {
         show_confusion(p, mlp, "MLP");
         return;
     }
+    if (!json_object_get(kan ? kan : mlp, "predicted")) return;
     page_charts_begin(p);
     chart_predicted(p, kan, mlp);
     chart_errors(p, kan, mlp);

@@ -49,6 +49,8 @@ typedef struct reproduce_contender {
     double rate, decay;
     kan_precision precision;
     bool full_only; /* left out of --quick */
+    /* trained when the KAN is selected, in as many CPU seconds, which the clock counts: epochs are the most there may be */
+    bool as_long;
 } reproduce_contender;
 
 typedef enum reproduce_metric {
@@ -107,7 +109,8 @@ typedef struct reproduce_run {
     const reproduce_contender *contender;
     uint64_t seed;
     bool quick;
-    double budget;        /* CPU seconds, 0: as many as the steps take */
+    double
+        budget; /* CPU seconds, 0: as many as the steps take; those of the KAN where it is `as_long` */
     const char *folder;   /* --data */
     const char *evidence; /* where a first seed leaves what its model shows of itself, or NULL */
     uint64_t data_sum;    /* checksum of its files */
@@ -126,6 +129,10 @@ void reproduce_set_key(reproduce_run *r);
 /* Trains: a new line for runs.jsonl, NULL without memory. A model that diverges or data that cannot be read make a line
  * with "failed". To be called in a process of its own. */
 json_t *reproduce_train(const reproduce_run *r);
+
+/* Writes what a model shows of itself, taken over (NULL: without memory), into the file of the run, where one is wanted. KAN_ENOMEM,
+ * KAN_EIO. */
+kan_status reproduce_leave(const reproduce_run *r, json_t *evidence, kan_error *error);
 
 /* The line of a run that has phases (reproduce_continual.c): one peak a phase. KAN_ENOMEM, KAN_ENONFINITE. */
 kan_status reproduce_train_peaks(const reproduce_run *r, json_t *line, kan_error *error);

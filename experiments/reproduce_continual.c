@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "experiments/evidence.h"
 #include "experiments/options.h"
 #include "experiments/report.h"
 #include "experiments/reproduce.h"
@@ -73,6 +74,19 @@ static kan_status run_phases(kan_model *m, uint64_t seed, json_t *phases, kan_me
     return status;
 }
 
+/* The picture of the network after the last phase, on the points of all peaks. */
+static kan_status leave_diagram(const reproduce_run *r, kan_net *net, kan_error *error) {
+    kan_dataset *d = make_points(0, PEAKS, TESTS);
+    json_t *evidence = json_pack("{s:s, s:I, s:I}", "shape", r->contender->shape, "parameters",
+                                 (json_int_t)kan_net_model(net)->n_params, "seed", (json_int_t)r->seed);
+    kan_status status = d && evidence ? evidence_add_diagram(evidence, d, net, error)
+                                      : kan_status_fail(error, KAN_ENOMEM, "out of memory");
+    kan_dataset_free(d);
+    if (status == KAN_OK) return reproduce_leave(r, evidence, error);
+    json_decref(evidence);
+    return status;
+}
+
 kan_status reproduce_train_peaks(const reproduce_run *r, json_t *line, kan_error *error) {
     const reproduce_contender *c = r->contender;
     const double cpu = kan_clock_cpu(), wall = kan_clock_wall();
@@ -95,6 +109,7 @@ kan_status reproduce_train_peaks(const reproduce_run *r, json_t *line, kan_error
     if (!m || !phases) status = kan_status_fail(error, KAN_ENOMEM, "out of memory");
     if (net) memset(m->theta, 0, m->n_params * sizeof *m->theta);
     if (status == KAN_OK) status = run_phases(m, r->seed, phases, &worst, error);
+    if (status == KAN_OK && net && r->evidence) status = leave_diagram(r, net, error);
     if (status == KAN_OK) {
         const candidate about = {.family = c->family, .net = net_config, .mlp = mlp_config};
         json_object_set_new(line, "shape", report_shape(&about));

@@ -151,22 +151,27 @@ size_t reproduce_arm_results(const reproduce_row *row, const reproduce_arm *a,
 
 /* ---- what comes next -------------------------------------------------------------------------------- */
 
-/* What of a KAN's line decides a shape that is to equal it, or NULL. */
+/* What of a KAN's line a run waits for, which is to equal it in that; NULL: for nothing. */
 static const char *equal_in(const reproduce_contender *c) {
+    if (c->as_long) return "seconds";
     if (!c->shape) return NULL;
     return strcmp(c->shape, "equal") == 0   ? "parameters"
            : strcmp(c->shape, "flops") == 0 ? "flops"
                                             : NULL;
 }
 
-/* Whether a run may begin: its key is then known. A shape that equals the KAN's waits for the KANs of the first seed. */
+/* Whether a run may begin: its key is then known. What is to equal the KAN waits for the KANs of the first seed. */
 static bool is_ready(reproduce_row *row, reproduce_run *r) {
     if (r->key[0]) return true;
     const char *what = equal_in(r->contender);
     if (what) {
         const reproduce_arm *kan = find_arm(row, "kan");
         if (!kan || kan->selected == kan->n) return false;
-        r->equal = (size_t)json_number_value(json_object_get(kan->runs[kan->selected]->line, what));
+        const double value = json_number_value(json_object_get(kan->runs[kan->selected]->line, what));
+        if (r->contender->as_long)
+            r->budget = value;
+        else
+            r->equal = (size_t)value;
     }
     reproduce_set_key(r);
     return true;

@@ -50,7 +50,8 @@ static void check_contender(const reproduce_experiment *e, const reproduce_conte
     if (c->cells) cr_assert(eq(int, options_read_grids("grid", c->cells, &n, grids, &error), KAN_OK));
     if (c->method == REPRODUCE_CANDIDATE) cr_assert(lt(sz, c->number, CANDIDATES));
     if (c->method == REPRODUCE_TRAIN)
-        cr_assert(c->epochs[0] > 0 && c->epochs[1] > 0 && c->batch > 0 && c->rate > 0.0);
+        cr_assert(c->epochs[0] > 0 && (c->epochs[1] > 0 || c->full_only) && c->batch > 0 &&
+                  c->rate > 0.0);
 }
 
 static bool needs_shapes(const reproduce_experiment *e) {
@@ -64,6 +65,8 @@ Test(reproduce, every_entry_can_be_read) {
         const reproduce_experiment *e = reproduce_at(k);
         cr_assert(e->n_tasks > 0 && e->n_contenders > 0 && e->seeds[0] > 0 && e->seeds[1] > 0, "%s",
                   e->name);
+        /* first, since others wait for it */
+        cr_assert(eq(int, strcmp(e->contenders[0].arm, "kan"), 0), "%s", e->name);
         for (size_t j = 0; j < e->n_contenders; ++j) check_contender(e, &e->contenders[j]);
         for (size_t t = 0; t < e->n_tasks; ++t) {
             cr_assert(zero(int, needs_shapes(e) && !e->tasks[t].shape), "%s %s", e->name,
@@ -293,6 +296,36 @@ Test(reproduce, an_interrupted_plan_ends_in_the_same_table) {
     json_decref(some);
     reproduce_plan_free(&whole);
     reproduce_plan_free(&rest);
+}
+
+/* What is to be trained as long as the KAN waits for it, and is given its seconds; a shape gets its parameters. */
+Test(reproduce, what_is_to_equal_the_kan_waits_for_it) {
+    const reproduce_contender contenders[] = {
+        {.arm = "kan"},
+        {.arm = "mlp_time", .family = FAMILY_MLP, .shape = "n,2,c", .as_long = true},
+        {.arm = "mlp_equal", .family = FAMILY_MLP, .shape = "equal"}};
+    reproduce_experiment e = tiny;
+    e.contenders = contenders, e.n_contenders = 3, e.n_tasks = 1, e.seeds[0] = 1;
+    reproduce_plan p = {.n = 0};
+    json_t *none = json_object();
+    size_t reused = 0;
+    cr_assert(eq(int, reproduce_plan_add(&p, &e, &(reproduce_wishes){.folder = "."}), KAN_OK));
+    reproduce_run *kan = reproduce_plan_next(&p, none, &reused);
+    cr_assert(kan != NULL && kan->contender == &contenders[0]);
+    kan->state = REPRODUCE_BUSY;
+    cr_assert(reproduce_plan_next(&p, none, &reused) == NULL, "nothing else may begin");
+    kan->state = REPRODUCE_DONE;
+    kan->line = json_pack("{s:f, s:i, s:{s:f}}", "seconds", 2.5, "parameters", 40, "validation", "rmse",
+                          0.1);
+    reproduce_run *timed = reproduce_plan_next(&p, none, &reused);
+    cr_assert(timed != NULL && timed->contender == &contenders[1]);
+    cr_assert(eq(dbl, timed->budget, 2.5));
+    timed->state = REPRODUCE_BUSY;
+    const reproduce_run *equal = reproduce_plan_next(&p, none, &reused);
+    cr_assert(equal != NULL && equal->contender == &contenders[2]);
+    cr_assert(eq(sz, equal->equal, 40));
+    reproduce_plan_free(&p);
+    json_decref(none);
 }
 
 /* A KAN [1,1] of 200 cubic cells learns the peaks one by one to the error of the best spline, and forgets none. */
