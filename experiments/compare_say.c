@@ -203,15 +203,17 @@ void compare_print(const comparison *c) {
     const kan_dataset *train = c->source.train, *test = c->source.test;
     printf("%s: %s, %zu rows to train on, %zu to test, %zu inputs, %zu %s\n\n", c->source.name,
            report_task_name(task), train->n, test->n, train->n_in, train->n_out,
-           task == KAN_REGRESSION ? "target(s)" : "classes");
+           report_outputs_name(task, train->n_out));
     printf("Search: each configuration once, judged on %zu validation rows (* selected)\n",
            c->problem.held->n);
     print_search(c, task);
     if (c->contests[FAMILY_KAN].selected.n > 0) {
-        printf("\nTest: %zu seed(s), then trained on all %zu rows\n", compare_seeds(c->o), train->n);
+        printf("\nTest: %zu seed%s, then trained on all %zu rows\n", compare_seeds(c->o),
+               compare_seeds(c->o) == 1 ? "" : "s", train->n);
         print_series(c, task);
     }
-    printf("\n%s\n", c->verdict);
+    putchar('\n');
+    report_paragraph(c->verdict, stdout);
 }
 
 /* ---- the report --------------------------------------------------------------------------------- */

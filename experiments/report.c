@@ -175,6 +175,11 @@ const char *report_task_name(kan_task task) {
     return task == KAN_REGRESSION ? "regression" : "classification";
 }
 
+const char *report_outputs_name(kan_task task, size_t n) {
+    if (task == KAN_CLASSIFICATION) return "classes";
+    return n == 1 ? "target" : "targets";
+}
+
 const char *report_metric_name(kan_task task) {
     return task == KAN_REGRESSION ? "rmse" : "accuracy";
 }
@@ -213,6 +218,18 @@ char *report_seconds_text(double seconds, char *text, size_t size) {
         snprintf(text, size, "%.0f h %02d min", floor(seconds / 3600.0),
                  (int)(fmod(seconds, 3600.0) / 60.0));
     return text;
+}
+
+void report_paragraph(const char *text, FILE *stream) {
+    const size_t width = 110;
+    while (strlen(text) > width) {
+        size_t n = width;
+        while (n > 0 && text[n] != ' ') --n;
+        if (n == 0) n = strcspn(text, " "); /* a word that is longer than a line */
+        fprintf(stream, "%.*s\n", (int)n, text);
+        text += n + strspn(text + n, " ");
+    }
+    fprintf(stream, "%s\n", text);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------- */

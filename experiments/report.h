@@ -50,6 +50,12 @@ const char *report_optimizer_text(kan_optimizer optimizer);
 /* "regression", "classification" */
 const char *report_task_name(kan_task task);
 
+/* "target", "targets", "classes": what n outputs are. */
+const char *report_outputs_name(kan_task task, size_t n);
+
+/* A text of several sentences, broken between words into lines of at most 110 characters. */
+void report_paragraph(const char *text, FILE *stream);
+
 /* All metrics of a task in one line, "rmse 0.012, mae 0.01, r2 0.99", in text [size]. Returns text. */
 char *report_metric_text(kan_task task, const kan_metric *m, char *text, size_t size);
 

@@ -253,10 +253,11 @@ void report_html_compare(FILE *out, const json_t *record) {
     html_begin(out, title);
     html_element(out, "h1", NULL, "%s", title);
     html_element(out, "p", "verdict", "%s", page_text(record, "verdict"));
+    const double n_out = page_number(data, "n_out");
     html_element(out, "p", NULL, "%s, %.0f rows to train on, %.0f to test, %.0f inputs, %.0f %s.",
                  v.classes ? "Classification" : "Regression", page_number(data, "n_train"), v.n_test,
-                 page_number(data, "n_in"), page_number(data, "n_out"),
-                 v.classes ? "classes" : "target(s)");
+                 page_number(data, "n_in"), n_out,
+                 report_outputs_name(v.classes ? KAN_CLASSIFICATION : KAN_REGRESSION, (size_t)n_out));
     if (json_is_true(json_object_get(record, "interrupted")))
         html_element(out, "p", "note", "Interrupted: this is what was done until then.");
     show_results(&v);

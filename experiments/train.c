@@ -148,7 +148,7 @@ static const char *outcome_name(kan_outcome outcome) {
     case KAN_RUNNING: return "running";
     case KAN_STEPS_USED: return "steps used";
     case KAN_CONVERGED: return "converged";
-    case KAN_STALLED: return "stalled";
+    case KAN_STALLED: return "no smaller loss";
     case KAN_PATIENCE: return "no more progress";
     case KAN_STOPPED: return "interrupted";
     case KAN_DIVERGED: return "diverged";

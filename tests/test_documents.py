@@ -21,7 +21,7 @@ More words behind sh or console:
 
 In an output a line "..." stands for any lines, " ..." for the rest of a line, ".." for anything without a space.
 Numbers with a point or an exponent may differ by 1 %, and at will below 1e-12, which is rounding; whole ones not at
-all. Seconds ("0.12 s"), spreads ("+- 0.01"), the steps of a training that ended by itself ("21  stalled") and the
+all. Seconds ("0.12 s"), spreads ("+- 0.01"), the steps of a training that ended by itself ("21  no smaller loss") and the
 width of a space are not compared. A picture docs/pictures/NAME.svg must be the NAME.svg that the commands of a
 document leave, up to 6 pixels. A line "<!-- before: COMMAND -->" is run and not shown.
 
@@ -37,7 +37,7 @@ import tempfile
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])")
 # Seconds, the steps of a training that ended by itself, and a spread over seeds.
-UNCERTAIN = re.compile(r"[\d.]+(?= s\b)|(?<=\+- )[\d.e-]+|\d+(?= +(?:stalled|converged|no more progress))")
+UNCERTAIN = re.compile(r"[\d.]+(?= s\b)|(?<=\+- )[\d.e-]+|\d+(?= +(?:no smaller loss|converged|no more progress))")
 FENCE = re.compile(r"^```(\w*) *(.*)$")
 
 
