@@ -190,7 +190,9 @@ double report_metric_value(kan_task task, const kan_metric *m) {
 
 char *report_metric_text(kan_task task, const kan_metric *m, char *text, size_t size) {
     if (task == KAN_REGRESSION)
-        snprintf(text, size, "rmse %.5g, mae %.5g, r2 %.5f", m->rmse, m->mae, m->r2);
+        snprintf(text, size,
+                 fabs(m->r2) < 1e3 ? "rmse %.5g, mae %.5g, r2 %.5f" : "rmse %.5g, mae %.5g, r2 %.3g",
+                 m->rmse, m->mae, m->r2);
     else
         snprintf(text, size, "accuracy %.4f, macro f1 %.4f, cross-entropy %.5g", m->accuracy,
                  m->macro_f1, m->cross_entropy);

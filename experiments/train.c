@@ -365,8 +365,9 @@ static int train_seed(job *j, size_t n) {
     if (status == KAN_ENONFINITE && (j->k + 1 < n || j->best.model))
         warn("seed %llu: %s", (unsigned long long)seed, error.message);
     else if (status != KAN_OK)
-        return complain(status == KAN_ENONFINITE ? EXIT_DIVERGED : 1, "seed %llu: %s",
-                        (unsigned long long)seed, error.message);
+        return complain(status == KAN_ENONFINITE ? EXIT_DIVERGED : 1, "seed %llu: %s%s",
+                        (unsigned long long)seed, error.message,
+                        status == KAN_ENONFINITE ? "; there is no model to show or to write" : "");
     if (json_array_size(j->runs) > n_runs)
         j->used += json_real_value(json_object_get(json_array_get(j->runs, n_runs), "seconds"));
     return 0;

@@ -147,5 +147,21 @@ for rate in 1 10; do
     [ $got -eq 0 ] || grep -q 'diverged\|exploded\|not finite' err || fail "rate $rate: $(cat err)"
 done
 
+# single precision ends at 3e38, and twelve layers are beyond that after one step: what there was before is kept, if it was better than
+# nothing
+deep="--kan 2,20,20,20,20,20,20,20,20,20,20,20,20,1 --optimizer adam --rate 10 --steps 20 --precision single"
+explodes() { # data, whether a model is left
+    rm -f deep.kan
+    "$kan" train "$1" $deep -o deep.kan >out 2>err
+    got=$?
+    checks=$((checks + 1))
+    [ $got -eq 3 ] && grep -q 'seed 0: training: the gradient is not finite in step 2' err && grep -q "$2" err ||
+        fail "layers that explode on $1: exit status $got: $(cat err)"
+}
+explodes steep.csv 'the best model before that, written'
+sane info deep.kan
+explodes fn:hello 'no model to show or to write'
+[ ! -e deep.kan ] || fail "a model of no step was written"
+
 echo "$checks checks, $failures failures"
 [ "$failures" -eq 0 ] && [ "$checks" -gt 90 ]
