@@ -15,6 +15,7 @@
 #include "kan/lanes.h"
 #include "kan/layer.h"
 #include "kan/polynomials.h"
+#include "kan/turn.h"
 
 enum { BLOCK = 128, MOST_VECTORS = (NARROW_MAX_OUT + LANES - 1) / LANES };
 
@@ -82,13 +83,12 @@ static size_t trace_size(const layer *l, size_t batch) {
 
 /* ---- forward ------------------------------------------------------------------------------------------- */
 
-/* Where n samples of input i lie from `begin` on, with the powers there. Samples that fill up the last vector are
- * copies of the last one. */
-static void find_places(const pass *p, size_t i, size_t begin, size_t n) {
+/* Where n samples x [BLOCK] of input i lie from `begin` on, with the powers there. Samples that fill up the last vector
+ * are copies of the last one. */
+static void find_places(const pass *p, size_t i, size_t begin, size_t n, double *x) {
     const layer *l = p->l;
     const size_t padded = round_up(n, LANES), first = i * p->n + begin;
-    double x[BLOCK], v[BLOCK], t[BLOCK], inv_h[BLOCK], power[BLOCK];
-    for (size_t s = 0; s < n; ++s) x[s] = p->x[(begin + s) * l->n_in + i];
+    double v[BLOCK], t[BLOCK], inv_h[BLOCK], power[BLOCK];
     for (size_t s = n; s < padded; ++s) x[s] = x[n - 1];
     kan_basis_locate(&l->basis[i], padded, x, p->t.cell + first, v, t, inv_h);
     layer_base(l->base, padded, x, 1, p->t.base + first, p->t.base_slope + first);
@@ -136,10 +136,12 @@ ALWAYS_INLINE void add_input(size_t degree, size_t n_vec, const pass *p, size_t 
 static void forward_block(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const size_t n = end - begin, n_out = p->l->n_out;
-    double y[BLOCK * NARROW_MAX_OUT];
+    double y[BLOCK * NARROW_MAX_OUT], x[TURN_MAX][BLOCK];
     memset(y, 0, n * p->width * sizeof *y);
     for (size_t i = 0; i < p->l->n_in; ++i) {
-        find_places(p, i, begin, n);
+        if (i % TURN_MAX == 0)
+            turn(turn_width(p->l->n_in - i), n, p->x + begin * p->l->n_in + i, p->l->n_in, *x, BLOCK);
+        find_places(p, i, begin, n, x[i % TURN_MAX]);
         WITH_CONSTANTS(add_input, p, i, begin, n, y);
     }
     for (size_t s = 0; s < n; ++s)

@@ -21,6 +21,7 @@
 #include "kan/lanes.h"
 #include "kan/layer.h"
 #include "kan/polynomials.h"
+#include "kan/turn.h"
 
 /* A pack is what one register holds, at most four numbers: more would not make up for turning squares of them. */
 #ifdef __AVX__
@@ -152,13 +153,11 @@ typedef struct places {
     double inv_h[BLOCK], base_slope[BLOCK];
 } places;
 
-/* The places of n samples of input i from `begin` on. Samples that fill up the last vector are copies of the
- * last one. */
-static void find_places(const pass *p, size_t i, size_t begin, size_t n, places *at) {
+/* The places of n samples x [BLOCK] of input i from `begin` on. Samples that fill up the last vector are copies of
+ * the last one. */
+static void find_places(const pass *p, size_t i, size_t begin, size_t n, double *x, places *at) {
     const layer *l = p->l;
     const size_t padded = round_up(n, LANES), first = i * p->n + begin;
-    double x[BLOCK];
-    for (size_t s = 0; s < n; ++s) x[s] = p->x[(begin + s) * l->n_in + i];
     for (size_t s = n; s < padded; ++s) x[s] = x[n - 1];
     kan_basis_locate(&l->basis[i], padded, x, p->t.cell + first, p->t.v + first, p->t.t + first,
                      at->inv_h);
@@ -190,38 +189,50 @@ ALWAYS_INLINE void add_edge(size_t degree, size_t powers, size_t n, const places
 }
 
 #ifdef __AVX512F__
-/* The same for polynomials in tables. */
-ALWAYS_INLINE void add_tabled_edge(size_t degree, size_t n, const places *at, const double *A, double w,
-                                   double *restrict y, double *restrict slopes) {
+/* The same for all edges of an input, polynomials in tables, rows of y BLOCK and of slopes `row` apart: what is known of
+ * eight samples serves all edges. */
+ALWAYS_INLINE void add_tabled_edges(size_t degree, size_t n_out, size_t n, const places *at,
+                                    const double *A, const double *weights, double *y, size_t row,
+                                    double *slopes) {
+    const size_t edge = round_up(degree + 1, PACK) * TABLE;
     for (size_t s = 0; s < n; s += LANES) {
         const places_8 cell = load_places(at->cell + s);
-        const vec v = load(at->v + s), top = look_up(cell, A + degree * TABLE);
-        vec value = top * v + look_up(cell, A + (degree - 1) * TABLE), slope = top;
-        for (size_t power = degree - 1; power-- > 0;) {
-            slope = slope * v + value;
-            value = value * v + look_up(cell, A + power * TABLE);
+        const vec v = load(at->v + s), t = load(at->t + s), inv_h = load(at->inv_h + s);
+        const vec base = load(at->base + s), base_slope = load(at->base_slope + s);
+        const double *a = A;
+        for (size_t o = 0; o < n_out; ++o, a += edge) {
+            const vec top = look_up(cell, a + degree * TABLE);
+            vec value = top * v + look_up(cell, a + (degree - 1) * TABLE), slope = top;
+            for (size_t power = degree - 1; power-- > 0;) {
+                slope = slope * v + value;
+                value = value * v + look_up(cell, a + power * TABLE);
+            }
+            double *sum = y + o * BLOCK + s;
+            store(sum, load(sum) + value + t * slope + weights[o] * base);
+            store(slopes + o * row + s, slope * inv_h + weights[o] * base_slope);
         }
-        store(y + s, load(y + s) + value + load(at->t + s) * slope + w * load(at->base + s));
-        store(slopes + s, slope * load(at->inv_h + s) + w * load(at->base_slope + s));
     }
 }
 #endif
 
-static void add_any_edge(const layer *l, size_t powers, size_t n, const places *at, const double *A,
-                         double w, double *y, double *slopes) {
+/* y [n_out][BLOCK] += the edges of an input, slopes [n_out][p->n] = their slopes, for n samples. */
+static void add_edges(const pass *p, size_t n, const places *at, const double *A, const double *weights,
+                      double *y, double *slopes) {
+    const size_t degree = p->l->degree, n_out = p->l->n_out;
 #ifdef __AVX512F__
-    if (is_tabled(l)) {
-        if (l->degree == 3)
-            add_tabled_edge(3, n, at, A, w, y, slopes);
+    if (is_tabled(p->l)) {
+        if (degree == 3)
+            add_tabled_edges(3, n_out, n, at, A, weights, y, p->n, slopes);
         else
-            add_tabled_edge(l->degree, n, at, A, w, y, slopes);
+            add_tabled_edges(degree, n_out, n, at, A, weights, y, p->n, slopes);
         return;
     }
 #endif
-    if (l->degree == 3)
-        add_edge(3, 4, n, at, A, w, y, slopes);
-    else
-        add_edge(l->degree, powers, n, at, A, w, y, slopes);
+    for (size_t o = 0; o < n_out; ++o, A += edge_size(p), y += BLOCK, slopes += p->n)
+        if (degree == 3)
+            add_edge(3, 4, n, at, A, weights[o], y, slopes);
+        else
+            add_edge(degree, p->powers, n, at, A, weights[o], y, slopes);
 }
 
 /* Samples begin .. end-1. */
@@ -229,20 +240,18 @@ static void forward_block(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const layer *l = p->l;
     const size_t n = end - begin, padded = round_up(n, LANES), n_out = l->n_out;
-    double y[NARROW_MAX_OUT][BLOCK];
+    double y[NARROW_MAX_OUT][BLOCK], x[TURN_MAX][BLOCK];
     places at;
-    memset(y, 0, sizeof y);
+    memset(y, 0, n_out * sizeof *y);
     for (size_t i = 0; i < l->n_in; ++i) {
         const double *weights = l->theta + i * layer_input_size(l) + layer_n_basis(l) * n_out;
-        find_places(p, i, begin, n, &at);
-        for (size_t o = 0; o < n_out; ++o) {
-            const double *A = p->t.A + (i * n_out + o) * edge_size(p);
-            double *slopes = p->t.slopes + (i * n_out + o) * p->n + begin;
-            add_any_edge(l, p->powers, padded, &at, A, weights[o], y[o], slopes);
-        }
+        if (i % TURN_MAX == 0)
+            turn(turn_width(l->n_in - i), n, p->x + begin * l->n_in + i, l->n_in, *x, BLOCK);
+        find_places(p, i, begin, n, x[i % TURN_MAX], &at);
+        add_edges(p, padded, &at, p->t.A + i * n_out * edge_size(p), weights, *y,
+                  p->t.slopes + i * n_out * p->n + begin);
     }
-    for (size_t s = 0; s < n; ++s)
-        for (size_t o = 0; o < n_out; ++o) p->y[(begin + s) * n_out + o] = y[o][s];
+    turn_back(n_out, n, p->y + begin * n_out, n_out, *y, BLOCK);
 }
 
 static double cost(const pass *p) {
@@ -269,8 +278,10 @@ ALWAYS_INLINE void add_to_sums(size_t degree, size_t powers, const pass *p, size
                                double *D) {
     const double *v = p->t.v + i * p->n, *t = p->t.t + i * p->n;
     const uint32_t *cell = p->t.cell + i * p->n;
-    const size_t table = p->l->n_cells * powers;
-    for (size_t s = 0; s < p->n; s += PACK) {
+    /* copies, since a store into packs might change *p for all that the compiler knows */
+    const size_t table = p->l->n_cells * powers, n = p->n;
+    const double *all_dy = p->t.dy;
+    for (size_t s = 0; s < n; s += PACK) {
         const pack v_s = *const_packs(v + s), t_s = *const_packs(t + s);
         pack q[MOST_POWERS] = {{0.0}}, power = q[0] + 1.0;
         q[0] = power;
@@ -279,14 +290,15 @@ ALWAYS_INLINE void add_to_sums(size_t degree, size_t powers, const pass *p, size
             power *= v_s;
         }
         for (size_t k = 0; k < powers; k += PACK) turn_square(q + k);
-        for (size_t o = 0; o < n_out; ++o) {
-            const double *dy = p->t.dy + o * p->n + s;
+        double *cell_sums[PACK];
+        for (size_t k = 0; k < PACK; ++k) cell_sums[k] = D + k % COPIES * table + cell[s + k] * powers;
+        const double *dy = all_dy + s;
+        for (size_t o = 0; o < n_out; ++o, dy += n)
             for (size_t k = 0; k < PACK; ++k) {
-                double *to = D + (o * COPIES + k % COPIES) * table + cell[s + k] * powers;
+                double *to = cell_sums[k] + o * COPIES * table;
                 for (size_t first = 0; first < powers; first += PACK)
                     *packs(to + first) += dy[k] * q[first + k];
             }
-        }
     }
 }
 
@@ -305,17 +317,21 @@ static double dot(size_t n, const double *a, const double *b) {
     return total;
 }
 
-/* dx[s][i] = sum_o dy[s][o] phi_io'(x[s]) */
-static void add_dx(const pass *p, size_t i) {
-    const size_t n_out = p->l->n_out, n_in = p->l->n_in;
-    const double *slopes = p->t.slopes + i * n_out * p->n;
-    for (size_t begin = 0; begin < p->batch; begin += BLOCK) {
-        const size_t n = p->batch - begin < BLOCK ? p->batch - begin : BLOCK;
-        double sum[BLOCK] = {0.0};
-        for (size_t o = 0; o < n_out; ++o)
-            for (size_t s = 0; s < n; ++s)
-                sum[s] += p->t.dy[o * p->n + begin + s] * slopes[o * p->n + begin + s];
-        for (size_t s = 0; s < n; ++s) p->dx[(begin + s) * n_in + i] = sum[s];
+/* dx[s][i] = sum_o dy[s][o] phi_io'(x[s]), samples begin .. end-1. */
+static void make_dx(void *context, size_t begin, size_t end) {
+    const pass *p = context;
+    const size_t n = end - begin, n_out = p->l->n_out, n_in = p->l->n_in;
+    double dx[TURN_MAX][BLOCK];
+    for (size_t first = 0; first < n_in; first += TURN_MAX) {
+        const size_t width = turn_width(n_in - first);
+        for (size_t k = 0; k < width; ++k) {
+            const double *slopes = p->t.slopes + (first + k) * n_out * p->n + begin,
+                         *dy = p->t.dy + begin;
+            for (size_t s = 0; s < n; ++s) dx[k][s] = dy[s] * slopes[s];
+            for (size_t o = 1; o < n_out; ++o)
+                for (size_t s = 0; s < n; ++s) dx[k][s] += dy[o * p->n + s] * slopes[o * p->n + s];
+        }
+        turn_back(width, n, p->dx + begin * n_in + first, n_in, *dx, BLOCK);
     }
 }
 
@@ -326,7 +342,9 @@ static void backward_input(const pass *p, size_t i) {
     double *D = p->t.D + i * n_out * COPIES * table;
     double *base_grad = p->grad + i * layer_input_size(l) + layer_n_basis(l) * n_out;
     memset(D, 0, n_out * COPIES * table * sizeof *D);
-    if (l->degree == 3)
+    if (l->degree == 3 && n_out == 1)
+        add_to_sums(3, 4, p, i, 1, D);
+    else if (l->degree == 3)
         add_to_sums(3, 4, p, i, n_out, D);
     else
         add_to_sums(l->degree, p->powers, p, i, n_out, D);
@@ -337,7 +355,6 @@ static void backward_input(const pass *p, size_t i) {
         add_coefficient_gradient(l, i, o, p->powers, 1, sums, p->grad);
         base_grad[o] += dot(p->n, p->t.base + i * p->n, p->t.dy + o * p->n);
     }
-    if (p->dx) add_dx(p, i);
 }
 
 static void backward_inputs(void *context, size_t begin, size_t end) {
@@ -350,12 +367,11 @@ static void backward(const layer *l, size_t batch, const double *dy, double *mem
     p.dy = dy, p.grad = grad, p.dx = dx;
     if (set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     bind(&p, memory);
-    for (size_t o = 0; o < l->n_out; ++o) {
-        double *turned = p.t.dy + o * p.n;
-        for (size_t s = 0; s < batch; ++s) turned[s] = dy[s * l->n_out + o];
-        for (size_t s = batch; s < p.n; ++s) turned[s] = 0.0; /* copies count for nothing */
-    }
+    turn(l->n_out, batch, dy, l->n_out, p.t.dy, p.n);
+    for (size_t o = 0; o < l->n_out; ++o) /* copies count for nothing */
+        for (size_t s = batch; s < p.n; ++s) p.t.dy[o * p.n + s] = 0.0;
     kan_parallel_for(l->n_in, 1, 2.0 * cost(&p), backward_inputs, &p);
+    if (dx) kan_parallel_for(batch, BLOCK, cost(&p), make_dx, &p);
 }
 
 const layer_kernel KAN_KERNEL(samples_kernel) = {
