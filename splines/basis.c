@@ -74,7 +74,7 @@ kan_status kan_basis_build(size_t degree, size_t n_cells, const double *knots, d
     }
 done:
     gsl_matrix_free(d);
-    gsl_bspline_free(w);
+    if (w) gsl_bspline_free(w); /* GSL 2.8 does not look */
     if (status != KAN_OK)
         kan_status_fail(error, status, "B-spline basis: %s", kan_status_string(status));
     return status;
