@@ -17,6 +17,7 @@ const char *kan_status_string(kan_status status) {
     return "unknown status";
 }
 
+#undef kan_status_fail /* of cmake/analysis.h */
 kan_status kan_status_fail(kan_error *error, kan_status status, const char *format, ...) {
     if (error) {
         va_list arguments;

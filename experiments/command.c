@@ -16,6 +16,7 @@ static void say(const char *kind, const char *format, va_list arguments) {
     fprintf(stderr, "kan: %s%s\n", kind, message);
 }
 
+#undef complain /* of command.h */
 int complain(int exit_status, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -20,6 +20,9 @@ extern volatile sig_atomic_t interrupted;
 /* "kan: " and the message in one line on stderr, whatever characters it has. Returns exit_status, so
  * that a command can end in one line. */
 int complain(int exit_status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#ifdef KAN_ANALYSIS
+#define complain(...) known_failure(complain(__VA_ARGS__)) /* cmake/analysis.h */
+#endif
 
 /* The same with "kan: warning: ". */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

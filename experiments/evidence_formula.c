@@ -22,8 +22,9 @@ static const double good = 2.0; /* factor by which a formula may be worse than t
 static kan_dataset *thin(const kan_dataset *d) {
     const size_t n = d->n < MOST_ROWS ? d->n : MOST_ROWS;
     size_t *rows = malloc(n * sizeof *rows);
-    for (size_t s = 0; rows && s < n; ++s) rows[s] = s * d->n / n;
-    kan_dataset *few = rows ? kan_dataset_select(d, n, rows) : NULL;
+    if (!rows) return NULL;
+    for (size_t s = 0; s < n; ++s) rows[s] = s * d->n / n;
+    kan_dataset *few = kan_dataset_select(d, n, rows);
     free(rows);
     return few;
 }

@@ -200,10 +200,11 @@ static char *copy_text(const char *text) {
 /* An array of n copies, freed by kan_dataset_free once the data set has it; NULL without memory. */
 static char **copy_names(size_t n, const char *const *names) {
     char **copies = calloc(n, sizeof *copies);
-    bool memory = copies != NULL;
+    if (!copies) return NULL;
+    bool memory = true;
     for (size_t i = 0; memory && i < n; ++i) memory = (copies[i] = copy_text(names[i])) != NULL;
     if (memory) return copies;
-    for (size_t i = 0; copies && i < n; ++i) free(copies[i]);
+    for (size_t i = 0; i < n; ++i) free(copies[i]);
     free(copies);
     return NULL;
 }
@@ -211,6 +212,7 @@ static char **copy_names(size_t n, const char *const *names) {
 /* An empty table with its names; n_classes is 0 for regression. NULL without memory. */
 static kan_dataset *alloc_table(size_t n, size_t n_in, const char *const *inputs, size_t n_classes) {
     static const char *const classes[] = {"0", "1", "2"};
+    assert(n_classes <= sizeof classes / sizeof *classes);
     const kan_task task = n_classes > 0 ? KAN_CLASSIFICATION : KAN_REGRESSION;
     const char *target = n_classes > 0 ? "class" : "target";
     kan_dataset *d = kan_dataset_alloc(task, n, n_in, n_classes > 0 ? n_classes : 1, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "experiments/model_file.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static kan_status read_model(const char *path, model_file *m, kan_error *error) 
 
 /* Parts that each are sound may still come from different files. */
 static kan_status check_parts(const char *path, const model_file *m, kan_error *error) {
+    assert(m->model && m->scaler && m->schema);
     const kan_dataset *d = m->schema;
     if (m->model->n_in != d->n_in || m->model->n_out != d->n_out)
         return kan_status_fail(error, KAN_EFORMAT,

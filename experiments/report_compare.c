@@ -177,7 +177,8 @@ static void add_column(view *v, chart *c, chart_series *s, int f, const char *st
     const json_t *run;
     json_array_foreach(json_object_get(v->record, "runs"), k, run) {
         if (!is_family(run, f) || strcmp(page_text(run, "stage"), stage) != 0) continue;
-        const double aside = (n % 2 ? 0.05 : -0.05) * (double)((n + 1) / 2);
+        const size_t steps = (n + 1) / 2;
+        const double aside = (n % 2 ? 0.05 : -0.05) * (double)steps;
         chart_point(c, s, (double)column + fmax(-0.4, fmin(0.4, aside)), error_of(v, run, "test"));
         ++n;
     }

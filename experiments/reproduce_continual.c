@@ -107,7 +107,7 @@ kan_status reproduce_train_peaks(const reproduce_run *r, json_t *line, kan_error
     json_t *phases = json_array();
     kan_model *m = net ? kan_net_model(net) : mlp ? kan_mlp_model(mlp) : NULL;
     if (!m || !phases) status = kan_status_fail(error, KAN_ENOMEM, "out of memory");
-    if (net) memset(m->theta, 0, m->n_params * sizeof *m->theta);
+    if (status == KAN_OK && net) memset(m->theta, 0, m->n_params * sizeof *m->theta);
     if (status == KAN_OK) status = run_phases(m, r->seed, phases, &worst, error);
     if (status == KAN_OK && net && r->evidence) status = leave_diagram(r, net, error);
     if (status == KAN_OK) {

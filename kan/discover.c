@@ -363,8 +363,11 @@ static kan_status try_all(hunt *h, kan_error *error) {
     double reached[MOST_HEADS];
     size_t n_table;
     const kan_head *table = kan_head_table(&n_table);
+    for (size_t j = 0; j < MOST_HEADS; ++j) reached[j] = INFINITY;
     for (size_t j = 0; j < n_table && h->n_heads < MOST_HEADS; ++j)
         if (kan_head_fits(&table[j], h->d->n, h->y)) h->heads[h->n_heads++] = &table[j];
+    if (h->n_heads == 0) /* not even that of y itself */
+        return kan_status_fail(error, KAN_ECONFIG, "discover: the target is constant or not finite");
     kan_status status = try_sums(h, h->given, error);
     if (h->d->n_in < 2) return status;
     if (status == KAN_OK) status = try_products(h, h->given, reached, error);

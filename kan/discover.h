@@ -76,7 +76,7 @@ typedef struct kan_discovery {
 } kan_discovery;
 
 /* Of the rows of d, regression without bytes; names [n_in] of its inputs, which kan_expression_parse_with can take. NULL:
- * KAN_ENOMEM, KAN_ECONFIG (fewer than 20 rows). */
+ * KAN_ENOMEM, KAN_ECONFIG (fewer than 20 rows, or a target that is constant or not finite). */
 kan_discovery *kan_discover(const kan_dataset *d, const char *const *names,
                             const kan_discover_options *options, kan_error *error);
 void kan_discovery_free(kan_discovery *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/form.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static void moments(size_t n, const double *v, size_t stride, double *mean, doub
 
 /* The rows as the net sees them: u and standardised z. */
 static kan_dataset *scaled(const kan_form_fit *f, const kan_dataset *d, size_t target) {
+    assert(d->n_in == f->n_in);
     kan_dataset *made = kan_dataset_alloc(KAN_REGRESSION, d->n, d->n_in, 1, false);
     if (!made) return NULL;
     for (size_t s = 0; s < d->n; ++s) {

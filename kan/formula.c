@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/formula.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static void add_n(text *t, const char *added, size_t n) {
         }
         t->at = wider, t->room = room;
     }
+    assert(t->at);
     memcpy(t->at + t->length, added, n);
     t->length += n;
     t->at[t->length] = '\0';
@@ -76,6 +78,7 @@ static void add_output(const kan_net *net, size_t l, size_t o, const text *below
         if (!kan_net_get_symbolic(net, edge, NULL)) t->status = KAN_ECONFIG;
         if (t->status == KAN_OK) t->status = below[i].status;
         if (t->status != KAN_OK) return;
+        assert(below[i].at);
         const size_t k = net_find_symbolic(net, edge);
         const double *parameters = net->model.theta + net->n_spline + SYMBOLIC_PARAMS * k;
         if (!first) add(t, " + ");

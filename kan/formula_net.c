@@ -190,6 +190,7 @@ static form separate(draft *d, form p) {
         const double c = p.terms[j].c;
         form rest = add_forms(d, constant_form(0.0), p, 1.0), twin = term_form(d, p.terms[j]);
         if (d->status != KAN_OK) break;
+        assert(rest.terms && twin.terms);
         twin.terms[0].c = 1.0;
         memmove(rest.terms + j, rest.terms + j + 1, (rest.n - j - 1) * sizeof *rest.terms);
         --rest.n;
@@ -309,8 +310,11 @@ static form convert_part(draft *d, const kan_part *part, const size_t *inputs, f
 static form convert(draft *d, const kan_expression *e, const size_t *inputs) {
     const size_t n = kan_expression_n_parts(e);
     form *forms = take(d, n, sizeof *forms), result = constant_form(0.0);
+    assert(n > 0);
     for (size_t j = 0; j < n && d->status == KAN_OK; ++j) {
         const kan_part part = kan_expression_part(e, j);
+        assert(part.n_children < 1 || part.child[0] < j);
+        assert(part.n_children < 2 || part.child[1] < j);
         const form p = part.n_children > 0 ? forms[part.child[0]] : result;
         const form q = part.n_children > 1 ? forms[part.child[1]] : result;
         forms[j] = convert_part(d, &part, inputs, p, q);

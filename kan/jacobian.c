@@ -11,6 +11,7 @@
  * symbolic or removed have no others.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <string.h>
 
 #include "core/parallel.h"
@@ -196,7 +197,9 @@ static void run_chunk(void *context, size_t begin, size_t end) {
     const pass *p = context;
     const kan_net *net = p->net;
     const size_t n = end - begin, n_out = net->model.n_out;
-    const chunk c = lay_out(net, p->work + begin / CHUNK * p->chunk_size);
+    double *memory = p->work + begin / CHUNK * p->chunk_size;
+    assert(memory);
+    const chunk c = lay_out(net, memory);
     const double *nodes = p->x + begin * net->model.n_in;
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer_trace *t = &c.layers[l];

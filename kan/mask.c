@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/mask.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "kan/net_private.h"
@@ -9,6 +10,7 @@
 kan_status mask_alloc(mask *m, const kan_net *net) {
     size_t n = 0;
     for (size_t l = 0; l < net->n_layers; ++l) n += net->layers[l].n_in * net->layers[l].n_out;
+    assert(n > 0);
     *m = (mask){.memory = malloc(n)};
     if (!m->memory) return KAN_ENOMEM;
     n = 0;

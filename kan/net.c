@@ -300,6 +300,7 @@ static kan_status alloc_memory(kan_net *net) {
         if (!net->edges[l]) return KAN_ENOMEM;
         memset(net->edges[l], EDGE_SPLINE, a->n_in * a->n_out);
     }
+    assert(n_bases > 0 && net->model.n_params > 0);
     net->memory = kan_work_alloc(memory_size(net));
     net->bases = calloc(n_bases, sizeof *net->bases);
     net->trainable = malloc(net->model.n_params);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/node_scores.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct scores {
@@ -8,7 +9,7 @@ typedef struct scores {
     double *s[KAN_MAX_LEVELS], *bar_s[KAN_MAX_LEVELS]; /* S_l [n_l]          */
     double *a[KAN_MAX_LEVELS], *bar_a[KAN_MAX_LEVELS]; /* A_l [n_in][n_l]    */
     double *v, *bar_v;                                 /* of one level       */
-    size_t size;
+    size_t top, size;                                  /* the last level, doubles */
 } scores;
 
 /* An array and its bar. */
@@ -19,13 +20,13 @@ static void take(double *memory, size_t *used, size_t n, double **values, double
 }
 
 static scores lay_out(const kan_net *net, double *memory) {
-    scores w = {.size = 0};
+    scores w = {.top = net->n_layers};
     size_t most = 0;
-    for (size_t l = 0; l <= net->n_layers; ++l) {
+    for (size_t l = 0; l <= w.top; ++l) {
         const size_t n = net_n_nodes(&net->config, l);
         take(memory, &w.size, n, &w.s[l], &w.bar_s[l]);
         take(memory, &w.size, net->model.n_in * n, &w.a[l], &w.bar_a[l]);
-        if (l < net->n_layers)
+        if (l < w.top)
             take(memory, &w.size, n * net_n_nodes(&net->config, l + 1), &w.t[l], &w.bar_t[l]);
         if (net->model.n_in * n > most) most = net->model.n_in * n;
     }
@@ -58,7 +59,7 @@ static void add_product_bars(size_t n, size_t k, size_t m, const double *a, cons
 /* T, A and S from r; bars are left at 0. */
 static void make_scores(const kan_net *net, double *const *r, scores *w) {
     const kan_net_config *c = &net->config;
-    const size_t n_in = net->model.n_in, top = net->n_layers;
+    const size_t n_in = net->model.n_in, top = w->top;
     for (size_t l = 0; l < top; ++l) {
         const layer *q = &net->layers[l];
         const size_t n_above = net_n_nodes(c, l + 1);
@@ -94,7 +95,7 @@ static double add_level(const kan_net *net, size_t l, double weight, node_scores
 /* bar r from bar S, on its way up, and bar A, on its way down. */
 static void pull(const kan_net *net, double *const *bar_r, scores *w) {
     const kan_net_config *c = &net->config;
-    const size_t n_in = net->model.n_in, top = net->n_layers;
+    const size_t n_in = net->model.n_in, top = w->top;
     for (size_t l = 1; l < top; ++l)
         add_product_bars(net->layers[l].n_in, net_n_nodes(c, l + 1), 1, w->t[l], w->s[l + 1],
                          w->bar_s[l], w->bar_t[l], w->bar_s[l + 1]);
@@ -111,11 +112,12 @@ static void pull(const kan_net *net, double *const *bar_r, scores *w) {
 
 double node_scores_penalty(const kan_net *net, double *const *r, double *const *bar_r, double weight,
                            node_scores_matrix *matrix, double *work) {
+    assert(work && net->n_layers > 0);
     scores w = lay_out(net, work);
     double value = 0.0;
     memset(work, 0, w.size * sizeof *work);
     make_scores(net, r, &w);
-    for (size_t l = 1; l <= net->n_layers; ++l) value += add_level(net, l, weight, matrix, &w);
+    for (size_t l = 1; l <= w.top; ++l) value += add_level(net, l, weight, matrix, &w);
     pull(net, bar_r, &w);
     return value;
 }

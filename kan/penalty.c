@@ -31,7 +31,7 @@ static double add_edge(const layer *a, const double *d, const double *coef, doub
 }
 
 static double add_roughness(const kan_net *net, double weight, double *grad) {
-    double sum = 0.0, d[KAN_MAX_DEGREE + 1];
+    double sum = 0.0, d[KAN_MAX_DEGREE + 1] = {0.0};
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
         if (net->idle[l]) continue; /* all coefficients are zero */
@@ -56,7 +56,7 @@ static void add_edge_hessian(const layer *a, const double *d, size_t first, size
 }
 
 static void add_roughness_hessian(const kan_net *net, double weight, double *hessian) {
-    double d[KAN_MAX_DEGREE + 1];
+    double d[KAN_MAX_DEGREE + 1] = {0.0};
     for (size_t l = 0; l < net->n_layers; ++l) {
         const layer *a = &net->layers[l];
         if (net->idle[l]) continue; /* all coefficients are zero */

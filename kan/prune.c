@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/prune.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -264,6 +265,7 @@ static kan_status start_search(search *s, const kan_net *net, kan_error *error) 
     s->net = kan_net_copy(net);
     s->x = kan_work_alloc(kan_work_product(s->d->n, net->model.n_in));
     s->y_hat = kan_work_alloc(kan_work_product(s->d->n, net->model.n_out));
+    assert(n_parts > 0);
     s->parts = calloc(n_parts, sizeof *s->parts);
     double *y = kan_work_alloc(s->d->n * kan_dataset_y_width(s->d));
     if (!s->net || !s->x || !s->y_hat || !s->parts || !y || mask_alloc(&s->mask, net) != KAN_OK) {

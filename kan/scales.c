@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/scales.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -165,6 +166,7 @@ static void measure_layer(const kan_net *net, size_t l, size_t batch, layer_scal
 }
 
 static void measure(const kan_net *net, size_t batch, const double *x, scales *w) {
+    assert(w->layers[0].x);
     memcpy(w->layers[0].x, x, batch * net->model.n_in * sizeof *x);
     for (size_t l = 0; l < net->n_layers; ++l) {
         layer_scales *t = &w->layers[l];

@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kan/shrink.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -277,6 +278,7 @@ static kan_status fill_layer(const plan *p, size_t l, kan_net *small) {
     for (size_t i = 0; i < below->n_new; ++i)
         net_copy_grid(small, l, i, &p->net->layers[l].basis[below->order[i]]);
     for (size_t o = 0; o < small->layers[l].n_out; ++o) {
+        assert(above->new_subs);
         const new_sub *sub = &above->new_subs[o];
         double shift = sub->shift;
         for (size_t i = 0; i < below->n_new; ++i) {
@@ -293,7 +295,7 @@ static kan_status fill_layer(const plan *p, size_t l, kan_net *small) {
 }
 
 static kan_status alloc_plan(plan *p, const kan_net *net) {
-    kan_status status = KAN_OK;
+    assert(net->n_layers > 0);
     *p = (plan){.net = net, .config = net->config};
     for (size_t level = 0; level <= net->n_layers; ++level) {
         const size_t n_sub = net_n_sub(&net->config, level) + 2;
@@ -302,9 +304,9 @@ static kan_status alloc_plan(plan *p, const kan_net *net) {
         v->subs = calloc(n_sub, sizeof *v->subs);
         v->order = calloc(n_sub, sizeof *v->order);
         v->new_subs = calloc(n_sub, sizeof *v->new_subs);
-        if (!v->nodes || !v->subs || !v->order || !v->new_subs) status = KAN_ENOMEM;
+        if (!v->nodes || !v->subs || !v->order || !v->new_subs) return KAN_ENOMEM;
     }
-    return status;
+    return KAN_OK;
 }
 
 static void free_plan(plan *p) {

@@ -238,7 +238,7 @@ static kan_status fit_pair(const job *q, const kan_function *g, const kan_functi
                            kan_composite *best, double *scratch) {
     const curve_family outer = kan_curve_family(g), inner = kan_curve_family(f);
     place places[MAX_INNER];
-    kan_composite kept[N_KEPT];
+    kan_composite kept[N_KEPT] = {0};
     size_t n_kept = 0;
     *best = (kan_composite){.g = g, .f = f, .rmse = INFINITY};
     const size_t n = find_places(q, &inner, places);

@@ -53,7 +53,7 @@ typedef struct normal {
 
 static normal linearize(const curve_samples *s, const curve_family *family, const curve_point *point,
                         const double *F, double *G) {
-    double c, d, mean = 0.0, ff = 0.0, ga = 0.0, gb = 0.0, fa = 0.0, fb = 0.0;
+    double c = 0.0, d = 0.0, mean = 0.0, ff = 0.0, ga = 0.0, gb = 0.0, fa = 0.0, fb = 0.0;
     kan_curve_project(s, F, &c, &d);
     for (size_t i = 0; i < s->n; ++i) {
         G[i] = c * family->f->d1(point->a * s->u[i] + point->b);

@@ -21,8 +21,10 @@ size_t kan_builder_add(builder *b, node made) {
         }
     }
     made.has_number = made.kind == NUMBER;
-    for (size_t k = 0; k < made.n_children && !b->failed; ++k)
+    for (size_t k = 0; k < made.n_children && !b->failed; ++k) {
+        assert(made.child[k] < b->n && "children come before their parent");
         made.has_number |= b->nodes[made.child[k]].has_number;
+    }
     b->nodes[b->n] = made;
     return b->n++;
 }

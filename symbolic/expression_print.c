@@ -44,6 +44,7 @@ static void append_n(printer *p, const char *text, size_t n) {
         p->text = grown;
         p->room = room;
     }
+    assert(p->text);
     memcpy(p->text + p->length, text, n);
     p->length += n;
 }
@@ -208,6 +209,7 @@ static void bracket(printer *p, size_t below) {
 /* Replaces the last n operands by a template, "%" the first and "#" the second of them. */
 static void apply_template(printer *p, size_t n, const char *form, tightness tight) {
     if (p->status != KAN_OK) return;
+    assert(n > 0 && p->top >= n);
     const size_t start = p->stack[p->top - n].start;
     const size_t middle = n == 2 ? p->stack[p->top - 1].start : p->length, end = p->length;
     const size_t n_first = middle - start, n_second = end - middle;
@@ -239,6 +241,7 @@ static bool starts_with_minus(const printer *p) {
 
 /* a + b, a - b: where b starts with a minus, the two signs become one. */
 static void print_sum(printer *p, bool minus) {
+    assert(p->top >= 2);
     if (p->stack[p->top - 1].tight == SUM) bracket(p, 0);
     if (p->status != KAN_OK) return;
     if (starts_with_minus(p)) {
@@ -255,6 +258,7 @@ static void print_product(printer *p, bool divide) {
         apply_template(p, 2, "\\frac{%}{#}", BLOCK);
         return;
     }
+    assert(p->top >= 2);
     if (p->stack[p->top - 1].tight <= PRODUCT) bracket(p, 0);
     if (p->stack[p->top - 2].tight == SUM) bracket(p, 1);
     if (p->status != KAN_OK) return;
@@ -265,6 +269,7 @@ static void print_product(printer *p, bool divide) {
 }
 
 static void print_negative(printer *p) {
+    assert(p->top >= 1);
     if (p->stack[p->top - 1].tight == SUM || starts_with_minus(p)) bracket(p, 0);
     apply_template(p, 1, "-%", PRODUCT);
 }
@@ -274,6 +279,7 @@ static void print_power(printer *p, bool negative_number) {
         apply_template(p, 2, "pow(%, #)", ATOM);
         return;
     }
+    assert(p->top >= 2);
     const bool latex = p->form == KAN_EXPRESSION_LATEX;
     if (!latex && !negative_number && p->stack[p->top - 1].tight <= PRODUCT) bracket(p, 0);
     if (p->stack[p->top - 2].tight != ATOM) bracket(p, 1);

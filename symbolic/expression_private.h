@@ -64,6 +64,18 @@ typedef struct node {
     } is;
 } node;
 
+/* For assertions: it has as many children as its kind takes. */
+static inline bool kan_node_is_complete(const node *n) {
+    switch (n->kind) {
+    case NUMBER:
+    case CONSTANT:
+    case VARIABLE: return n->n_children == 0;
+    case NEGATE: return n->n_children == 1;
+    case CALL: return n->n_children == n->is.call.arity;
+    default: return n->n_children == 2;
+    }
+}
+
 struct kan_expression {
     char *text; /* the names of the variables stand in it, each ended by NUL */
     node *nodes;

@@ -87,6 +87,7 @@ static void block_adjoint(const kan_expression *e, size_t j, size_t m, const dou
     for (size_t s = 0; s < m; ++s) {
         const double up = adjoint[BLOCK * j + s], values[2] = {a[s], n->n_children == 2 ? b[s] : 0.0};
         double d[2] = {0.0, 0.0};
+        assert(n->n_children <= 2);
         if (up == 0.0) continue;
         if (fixed)
             d[0] = values[1] * kan_expression_power(values[0], values[1] - 1.0);
@@ -163,5 +164,6 @@ long double kan_expression_eval_long(const kan_expression *e, const long double 
         assert(top < MAX_STACK);
         stack[top++] = value;
     }
+    assert(top == 1);
     return stack[0];
 }

@@ -181,11 +181,13 @@ static const term *value_of(term_arena *arena, const kan_expression *e, const te
     size_t top = 0;
     for (size_t j = 0; j < e->n_nodes; ++j) {
         const node *n = &e->nodes[j];
+        assert(kan_node_is_complete(n) && top >= n->n_children);
         top -= n->n_children;
         stack[top].value = n->n_children ? operator_value(arena, n, stack + top)
                                          : leaf_value(arena, n, variables);
         ++top;
     }
+    assert(top == 1);
     return stack[0].value;
 }
 
@@ -205,6 +207,7 @@ static const term *slope_at(term_arena *arena, const char *slope, const dual *v,
 }
 
 static bool is_zero(const term *t) {
+    assert(t);
     return t->kind == T_NUMBER && t->number == 0.0;
 }
 
@@ -257,11 +260,12 @@ static const term *operator_slope(term_arena *arena, const node *n, const term *
 
 static const term *slope_of(term_arena *arena, const kan_expression *e, size_t variable,
                             kan_error *error) {
-    dual stack[MAX_STACK];
+    dual stack[MAX_STACK] = {{.value = NULL}};
     size_t top = 0;
     for (size_t j = 0; j < e->n_nodes; ++j) {
         const node *n = &e->nodes[j];
         dual made;
+        assert(kan_node_is_complete(n) && top >= n->n_children);
         top -= n->n_children;
         if (n->n_children == 0) {
             made.value = leaf_value(arena, n, NULL);
@@ -273,6 +277,7 @@ static const term *slope_of(term_arena *arena, const kan_expression *e, size_t v
         if (!made.slope) return NULL;
         stack[top++] = made;
     }
+    assert(top == 1);
     return stack[0].slope;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "symbolic/expression_term.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -449,6 +450,8 @@ static const term *call_as_power(term_arena *arena, const function *f, const ter
 }
 
 const term *kan_term_call(term_arena *arena, const function *f, const term *const *arguments) {
+    const size_t arity = f->arity;
+    assert(arity > 0);
     if (arena->failed) return arguments[0];
     const bool numbers = arguments[0]->kind == T_NUMBER &&
                          (f->arity == 1 || arguments[1]->kind == T_NUMBER);
@@ -461,8 +464,8 @@ const term *kan_term_call(term_arena *arena, const function *f, const term *cons
         const term *u = kan_term_scale(arena, arguments[0], -1.0);
         return kan_term_scale(arena, kan_term_call(arena, f, &u), f->row->parity);
     }
-    term *t = make(arena, T_CALL, f->arity);
+    term *t = make(arena, T_CALL, arity);
     t->call = *f;
-    if (t->n == f->arity) memcpy(t->child, arguments, f->arity * sizeof *arguments);
+    if (t->n == arity) memcpy(t->child, arguments, arity * sizeof *arguments);
     return t;
 }

@@ -168,3 +168,15 @@ Test(discover, few_rows_are_refused) {
     cr_assert(error.status == KAN_ECONFIG);
     kan_dataset_free(d);
 }
+
+Test(discover, a_constant_target_is_refused) {
+    kan_error error;
+    const char *names[] = {"x", "y"};
+    kan_dataset *d = kan_dataset_alloc(KAN_REGRESSION, 40, 2, 1, false);
+    kan_random random = kan_random_seed(1, 0);
+    for (size_t k = 0; k < 2 * d->n; ++k) d->x[k] = kan_random_uniform(&random);
+    for (size_t s = 0; s < d->n; ++s) d->y[s] = 0.5;
+    cr_assert(kan_discover(d, names, NULL, &error) == NULL);
+    cr_assert(error.status == KAN_ECONFIG);
+    kan_dataset_free(d);
+}

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/npy.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,7 @@ static const number_type *find_type(const char *descr) {
 
 /* The little-endian number at b. */
 static double number_at(const number_type *type, const unsigned char *b) {
+    assert(type->size >= 1 && type->size <= 8);
     uint64_t bits = 0;
     for (size_t j = type->size; j-- > 0;) bits = bits << 8 | b[j];
     if (type->kind == 'f' && type->size == 4) {

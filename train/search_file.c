@@ -76,7 +76,7 @@ static void snapshot_stages(kan_snapshot *s, const char *name, size_t n, kan_sea
     for (size_t j = 0; numbers && !s->loading && j < n; ++j)
         stage_numbers(&stages[j], numbers + j * width, false);
     kan_snapshot_reals(s, name, n * width, numbers);
-    for (size_t j = 0; s->status == KAN_OK && s->loading && j < n; ++j)
+    for (size_t j = 0; numbers && s->status == KAN_OK && s->loading && j < n; ++j)
         if (!stage_numbers(&stages[j], numbers + j * width, true)) kan_snapshot_refuse(s, name);
     kan_work_free(numbers);
 }
