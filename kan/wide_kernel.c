@@ -278,18 +278,20 @@ ALWAYS_INLINE void ask_for_last(const edges *e, size_t rows, size_t n_vec) {
     for (size_t row = e->n_basis - rows + 1; row <= e->n_basis; ++row) ask_for(e, row, n_vec);
 }
 
-/* y[s][j] += base[j] b + sum_r C[r][j] B_r, y [block][n_vec] */
+/* y[s][j] += base[j] b + sum_r C[r][j] B_r, y [block][n_vec]. A store of a vec might change *e for all that the compiler
+ * knows: what the loop over samples needs of it is copied. */
 ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, vec *y) {
     vec base[WIDTH], C[ROWS][WIDTH];
-    const real *B = e->B;
+    const real *B = e->B, *b = e->base;
+    const uint16_t *order = e->order;
     ask_for_last(e, rows, n_vec);
     load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         ask_for(e, e->runs[k].cell, n_vec);
         load_rows(e, k, rows, n_vec, C);
-        for (; q < e->runs[k].end; ++q, B += rows) {
-            vec *sum = y + e->order[q] * n_vec, z[WIDTH];
-            for (size_t j = 0; j < n_vec; ++j) z[j] = sum[j] + e->base[q] * base[j];
+        for (const size_t end = e->runs[k].end; q < end; ++q, B += rows) {
+            vec *sum = y + order[q] * n_vec, z[WIDTH];
+            for (size_t j = 0; j < n_vec; ++j) z[j] = sum[j] + b[q] * base[j];
             for (size_t r = 0; r < rows; ++r)
                 for (size_t j = 0; j < n_vec; ++j) z[j] += B[r] * C[r][j];
             for (size_t j = 0; j < n_vec; ++j) sum[j] = z[j];
@@ -300,17 +302,18 @@ ALWAYS_INLINE void forward_chunk(size_t rows, size_t n_vec, const edges *e, vec 
 /* dx[q] += dy[s][j] (base[j] b' + sum_r C[r][j] B_r'), lane by lane; dx [block] in sorted order */
 ALWAYS_INLINE void dx_chunk(size_t rows, size_t n_vec, const edges *e, const vec *dy, vec *dx) {
     vec base[WIDTH], C[ROWS][WIDTH];
-    const real *B = e->B;
+    const real *B = e->B, *b = e->base;
+    const uint16_t *order = e->order;
     ask_for_last(e, rows, n_vec);
     load_row(e, e->n_basis, n_vec, base);
     for (size_t k = 0, q = 0; k < e->n_runs; ++k) {
         ask_for(e, e->runs[k].cell, n_vec);
         load_rows(e, k, rows, n_vec, C);
-        for (; q < e->runs[k].end; ++q, B += rows) {
-            const vec *d = dy + e->order[q] * n_vec;
+        for (const size_t end = e->runs[k].end; q < end; ++q, B += rows) {
+            const vec *d = dy + order[q] * n_vec;
             vec sum = dx[q];
             for (size_t j = 0; j < n_vec; ++j) {
-                vec slope = e->base[q] * base[j];
+                vec slope = b[q] * base[j];
                 for (size_t r = 0; r < rows; ++r) slope += B[r] * C[r][j];
                 sum += d[j] * slope;
             }
