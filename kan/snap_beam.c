@@ -146,9 +146,12 @@ static kan_status begin(const snapping *s, const kan_net *net, double value, bea
 }
 
 /* Whether a result (net, error) is to be preferred to another one: fewer splines, where its error is one that may
- * be; then the smaller error; then the smaller cost. */
+ * be; then the smaller error; then the smaller cost. Errors that are rounding are equal: far from its middle a
+ * sigmoid is an exp. */
 static bool is_better(const snapping *s, const kan_net *net, double error, const kan_net *other,
                       double other_error) {
+    const double rounding = snap_rounding * s->spread;
+    error = fmax(error, rounding), other_error = fmax(other_error, rounding);
     const size_t n = kan_net_n_edges(net) - kan_net_n_symbolic(net);
     const size_t n_other = kan_net_n_edges(other) - kan_net_n_symbolic(other);
     const double good = fmax(s->floor, s->o.tolerance * fmin(s->report->error_before, other_error));

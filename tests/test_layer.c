@@ -12,15 +12,15 @@
 #include "tests/support/kan_cases.h"
 #include "tests/support/kan_reference.h"
 
-enum { MAX_IN = 9 };
+enum { MAX_IN = 9, MANY_IN = 270 }; /* drawn; and as much as any test takes */
 
 /* ---- a layer and a batch ---------------------------------------------------------------------------
  */
 
 typedef struct setting {
     layer l;
-    grid grids[MAX_IN];
-    kan_basis bases[MAX_IN];
+    grid grids[MANY_IN];
+    kan_basis bases[MANY_IN];
     size_t batch, n_theta, n_x, n_y;
     double *theta, *x, *dy;
 } setting;
@@ -215,6 +215,21 @@ Test(layer, cubic_layers_of_every_width) {
     for (size_t n_out = 1; n_out <= 150; n_out += 1 + n_out / 6) {
         setting s = setting_draw(&random, 3, 1 + n_out % MAX_IN, n_out,
                                  300 / (1 + n_out / 20) + n_out % 7, KAN_BASE_SILU);
+        outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), single = run(&s, WIDE_SINGLE, 0.0);
+        assert_outcome(&s, &wide, &expected, &expected, 1.0);
+        assert_outcome(&s, &single, &expected, &expected, FLT_EPSILON / DBL_EPSILON);
+        outcome_free(&single), outcome_free(&wide), outcome_free(&expected);
+        setting_free(&s);
+    }
+}
+
+/* Inputs that no group of the kernels holds, of fewer and of more parameters than the caches. */
+Test(layer, layers_of_many_inputs) {
+    static const size_t inputs[] = {10, 17, 64, 65, 129, MANY_IN};
+    kan_random random = kan_random_seed(39, 0);
+    for (size_t k = 0; k < sizeof inputs / sizeof *inputs; ++k) {
+        const size_t n_out = k % 2 ? 70 : 9, batch = 17 + 40 * (k % 3);
+        setting s = setting_with_cells(&random, 5, 3, inputs[k], n_out, batch, KAN_BASE_SILU);
         outcome expected = expect(&s), wide = run(&s, WIDE, 0.0), single = run(&s, WIDE_SINGLE, 0.0);
         assert_outcome(&s, &wide, &expected, &expected, 1.0);
         assert_outcome(&s, &single, &expected, &expected, FLT_EPSILON / DBL_EPSILON);
