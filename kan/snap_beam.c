@@ -150,13 +150,12 @@ static kan_status begin(const snapping *s, const kan_net *net, double value, bea
  * sigmoid is an exp. */
 static bool is_better(const snapping *s, const kan_net *net, double error, const kan_net *other,
                       double other_error) {
-    const double rounding = snap_rounding * s->spread;
-    error = fmax(error, rounding), other_error = fmax(other_error, rounding);
     const size_t n = kan_net_n_edges(net) - kan_net_n_symbolic(net);
     const size_t n_other = kan_net_n_edges(other) - kan_net_n_symbolic(other);
     const double good = fmax(s->floor, s->o.tolerance * fmin(s->report->error_before, other_error));
     if (n != n_other) return n < n_other && error <= good;
-    if (error <= tie * other_error && other_error <= tie * error) return cost_of(net) < cost_of(other);
+    const double as_good = fmax(tie * fmin(error, other_error), snap_rounding * s->spread);
+    if (fmax(error, other_error) <= as_good) return cost_of(net) < cost_of(other);
     return error < other_error;
 }
 

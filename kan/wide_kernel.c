@@ -32,8 +32,7 @@ enum {
     FEW_CELLS = 40,                         /* quarter with less: long runs against small tiles    */
     INPUTS = 512 / sizeof(real),            /* inputs whose basis values stay in the second cache  */
     GROUP = 8,                              /* inputs that one task takes together                 */
-    GRADIENT_GROUP = 16,                    /* the same for gradients, which are less to keep,     */
-    DX_GROUP = 4,                           /* and for dx, which is more: on the stack             */
+    DX_GROUP = 4,                           /* the same where more is kept of each: on the stack   */
     LARGE = 1 << 20,                        /* bytes of parameters that may not be in that cache   */
     ROWS = KAN_MAX_DEGREE + 1
 };
@@ -547,8 +546,8 @@ static void backward_blocks(void *context, size_t begin, size_t end) {
 
 /* Task k: chunk k % n_chunks of the parameters of some inputs. */
 static void gradient_task(const pass *p, size_t k) {
-    const size_t n_in = p->l->n_in, first = k / n_chunks(p) * GRADIENT_GROUP;
-    const size_t last = n_in - first < GRADIENT_GROUP ? n_in : first + GRADIENT_GROUP;
+    const size_t n_in = p->l->n_in, first = k / n_chunks(p) * GROUP;
+    const size_t last = n_in - first < GROUP ? n_in : first + GROUP;
     const size_t j = k % n_chunks(p) * WIDTH, n_vec = chunk_width(p, j);
     for (size_t begin = 0; begin < p->batch; begin += p->block)
         for (size_t i = first; i < last; ++i) {
@@ -572,7 +571,7 @@ static void backward(const layer *l, size_t batch, const double *dy, double *mem
     bind(&p, memory);
     if (set && !p.set) memset(grad, 0, l->n_in * layer_input_size(l) * sizeof *grad);
     if (batch == 0) return;
-    const size_t n_groups = (l->n_in + GRADIENT_GROUP - 1) / GRADIENT_GROUP;
+    const size_t n_groups = (l->n_in + GROUP - 1) / GROUP;
     const double work = cost(&p, batch, l->n_in);
     kan_parallel_for(batch, p.block, dx ? work : 0.0, backward_blocks, &p);
     kan_parallel_for(n_groups * n_chunks(&p), 1, work, gradient_tasks, &p);
